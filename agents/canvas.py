@@ -1,0 +1,220 @@
+"""The canvas network C: a differentiable imitation of the renderer R (paper, section 3.2).
+
+Two forms with one interface, ``canvas(x, y) -> next x``:
+
+- ``MarkCanvas`` learns one mark on a blank canvas and composes it as the renderer says it does.
+- ``GeneralCanvas`` learns C(x, y) as it is in the paper, for renderers that compose in a way
+  of their own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.optimizers import MuonAdam
+from drawenv.renderers import Renderer
+
+
+class MarkCanvas(nn.Module):
+    """A mark as a sum of soft marks whose places, widths and weights an MLP predicts.
+
+    Each of the soft marks is an outer product of two one-dimensional bumps; their weighted sum
+    is a coarse field of logits, upsampled to the canvas. A stroke's logit is close to its
+    distance field, hence smooth: a coarse grid holds it. Nothing here knows what a curve is.
+
+    Args:
+        action_dim: numbers in an action.
+        compose: ``"max"``.
+        size: side of the canvas in pixels.
+        marks: soft marks per action.
+        hidden: width of the MLP.
+        grid: side of the logit field.
+    """
+
+    def __init__(
+        self, action_dim: int, compose: str = "max", size: int = 64, marks: int = 64,
+        hidden: int = 256, grid: int = 32,
+    ):  # fmt: skip
+        super().__init__()
+        if compose != "max":
+            raise ValueError(f"MarkCanvas composes by max, not {compose!r}")
+        self.size, self.marks = size, marks
+        self.mlp = nn.Sequential(
+            nn.Linear(action_dim, hidden), nn.SiLU(),
+            nn.Linear(hidden, hidden), nn.SiLU(),
+            nn.Linear(hidden, marks * 5),
+        )  # fmt: skip
+        self.bias = nn.Parameter(torch.tensor(-6.0))  # mostly black: sigmoid(-6) = 0.0025
+        self.register_buffer("at", (torch.arange(grid) + 0.5) / grid * 2 - 1, persistent=False)
+        # Bilinear upsampling as a matrix: two small products are faster than F.interpolate.
+        up = F.interpolate(torch.eye(grid)[None], size=size, mode="linear")[0].T.contiguous()
+        self.register_buffer("up", up, persistent=False)  # [size, grid]
+
+    def logits(self, actions: Tensor) -> Tensor:
+        """Actions ``[B, n]`` to logits of the mark on a blank canvas ``[B, 1, H, W]``."""
+        p = self.mlp(actions).view(len(actions), self.marks, 5)
+        centre, width, weight = p[..., 0:2], p[..., 2:4], p[..., 4:5]  # [B, M, 2|2|1]
+        sharp = torch.exp(1.5 - width.clamp(-3, 3))
+        bumps = torch.exp(-((self.at - centre[..., None]) * sharp[..., None]).square())
+        across, down = bumps.unbind(2)  # each [B, M, grid]
+        field = torch.bmm((down * (4 * weight)).transpose(1, 2), across)  # [B, grid, grid]
+        return (self.up @ field @ self.up.T + self.bias).unsqueeze(1)
+
+    def forward(self, canvas: Tensor, actions: Tensor) -> Tensor:
+        """Canvas ``[B, 1, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
+        return torch.maximum(canvas, torch.sigmoid(self.logits(actions)))
+
+    def loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
+        """Cross-entropy to the true mark: ``after`` on a blank ``before``."""
+        return F.binary_cross_entropy_with_logits(self.logits(actions), after)
+
+
+class GeneralCanvas(nn.Module):
+    """The paper's C(x, y) for any renderer: an action-conditioned encoder-decoder.
+
+    The output is a gated change, ``x + gate * (paint - x)``, so that leaving a pixel alone is
+    the easy thing to do.
+
+    Args:
+        action_dim: numbers in an action.
+        channels: channels of the canvas.
+        size: side of the canvas in pixels, a multiple of 16.
+        width: channels of the inner layers.
+    """
+
+    def __init__(self, action_dim: int, channels: int = 1, size: int = 64, width: int = 64):
+        super().__init__()
+        self.cells = size // 8
+        self.stem = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(16 * channels, width, 3, padding=1))
+        self.down = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.action = nn.Sequential(
+            nn.Linear(action_dim, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(),
+            nn.Linear(256, width * self.cells**2),
+        )  # fmt: skip
+        self.mix = nn.Conv2d(width, width, 3, padding=1)
+        self.up = nn.Conv2d(width, 4 * width, 3, padding=1)
+        self.skip = nn.Conv2d(width, width, 3, padding=1)
+        self.head = nn.Conv2d(width, 16 * 2 * channels, 3, padding=1)
+
+    def logits(self, canvas: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the paint and of the gate, each ``[B, C, H, W]``."""
+        x = F.silu(self.stem(canvas))  # [B, width, H/4, W/4]
+        mark = self.action(actions).view(len(actions), -1, self.cells, self.cells)
+        y = F.silu(self.mix(F.silu(self.down(x) + mark)))  # [B, width, H/8, W/8]
+        y = F.silu(F.pixel_shuffle(self.up(y), 2) + self.skip(x))
+        paint, gate = F.pixel_shuffle(self.head(y), 4).chunk(2, 1)
+        return paint, gate - 4
+
+    def forward(self, canvas: Tensor, actions: Tensor) -> Tensor:
+        """Canvas ``[B, C, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
+        paint, gate = self.logits(canvas, actions)
+        return torch.lerp(canvas, torch.sigmoid(paint), torch.sigmoid(gate))
+
+    def loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
+        """Cross-entropy of the predicted next canvas."""
+        predicted = self(before, actions).clamp(1e-4, 1 - 1e-4)
+        return F.binary_cross_entropy(predicted, after)
+
+
+def make_canvas(renderer: Renderer, size: int, general: bool = False, **options) -> nn.Module:
+    """The canvas network that suits a renderer."""
+    n = len(renderer.action_spec)
+    if renderer.compose == "max" and not general:
+        return MarkCanvas(n, renderer.compose, size, **options)
+    return GeneralCanvas(n, renderer.channels, size, **options)
+
+
+def to_unit(pictures: np.ndarray) -> Tensor:
+    """uint8 pictures to a float tensor in [0, 1] of the same shape."""
+    return torch.from_numpy(pictures).float().div_(255)
+
+
+class Rollouts:
+    """Random rollouts of a renderer: batches of (canvas, action, next canvas).
+
+    Args:
+        renderer: the renderer to imitate.
+        size: side of the canvases in pixels.
+        batch: transitions in a batch.
+        steps: strokes before a canvas is blank again; 1 gives marks on blank canvases.
+        uniform: actions from the whole box alone, as ``env.action_space.sample()`` gives them;
+            otherwise small marks are as common as large ones.
+        seed: of the actions.
+    """
+
+    def __init__(self, renderer, size, batch, steps=1, uniform=False, seed=0):
+        self.renderer, self.batch, self.steps, self.uniform = renderer, batch, steps, uniform
+        self.rng = np.random.default_rng(seed)
+        self.canvas = renderer.blank(batch, size)
+        self.age = np.arange(batch) % steps  # so that a batch holds canvases of every age
+
+    def __call__(self) -> tuple[Tensor, Tensor, Tensor]:
+        """canvas ``[B, C, H, W]``, actions ``[B, n]``, next canvas, floats in [0, 1]."""
+        n = len(self.renderer.action_spec)
+        if self.uniform:
+            actions = self.rng.uniform(-1, 1, (self.batch, n)).astype(np.float32)
+        else:
+            actions = self.renderer.action_spec.sample(self.batch, self.rng)
+        fresh = self.age % self.steps == 0
+        self.canvas[fresh] = self.renderer.blank(int(fresh.sum()), self.canvas.shape[-1])
+        before = to_unit(self.canvas)
+        self.renderer.draw(self.canvas, actions)
+        self.age += 1
+        return before, torch.from_numpy(actions), to_unit(self.canvas)
+
+
+@torch.no_grad()
+def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int = 2048) -> float:
+    """Squared error of C's next canvas, as a share of what changing nothing would cost.
+
+    For marks on blank canvases that share is of the blank canvas' error. Uniform random
+    actions that no fit has seen (a seed of their own).
+    """
+    steps = 1 if isinstance(canvas, MarkCanvas) else 4
+    rollouts = Rollouts(renderer, size, 128, steps, uniform=True, seed=987_654_321)
+    wrong = nothing = 0.0
+    for _ in range(max(n // 128, 1)):
+        before, actions, after = rollouts()
+        wrong += (canvas(before, actions) - after).square().sum().item()
+        nothing += (before - after).square().sum().item()
+    return wrong / nothing
+
+
+def fit_canvas(
+    canvas: nn.Module, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
+    matrix_lr: float = 0.02, batch: int = 128, seed: int = 0, report: Callable[[int, float], None] | None = None,
+) -> int:  # fmt: skip
+    """Fit C to random rollouts of R for a time; it is frozen afterwards.
+
+    Args:
+        canvas: the network, changed in place.
+        renderer: what to imitate.
+        size: side of the canvases in pixels.
+        seconds: wall-clock budget; the learning rate falls to zero with it.
+        lr: Adam's learning rate at its highest.
+        matrix_lr: Muon's.
+        batch: transitions in a step.
+        seed: of the rollouts.
+        report: called now and then with (step, seconds so far).
+
+    Returns:
+        The number of steps made.
+    """
+    rollouts = Rollouts(renderer, size, batch, 1 if isinstance(canvas, MarkCanvas) else 4, seed=seed)
+    optimizer = MuonAdam(canvas, lr, matrix_lr)
+    canvas.requires_grad_(True).train()
+    start, step = time.monotonic(), 0
+    while (elapsed := time.monotonic() - start) < seconds:
+        scale = min((step + 1) / 100, 2 * (1 - elapsed / seconds), 1.0)
+        optimizer.step(canvas.loss(*rollouts()), scale)
+        step += 1
+        if report and step % 50 == 0:
+            report(step, elapsed)
+    canvas.requires_grad_(False).eval()
+    return step

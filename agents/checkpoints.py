@@ -1,0 +1,234 @@
+"""A trained drawer: saved, loaded, shared, and put to work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from agents.canvas import make_canvas, to_unit
+from agents.drawer import DrawerNetwork
+from agents.imagine import RealCanvas, StraightThrough, imagine
+from agents.recipes import RECIPES, Recipe, get_recipe
+from drawenv import Drawing
+from drawenv.targets.pictures import read_picture, square
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """A module's parameters as safetensors; an interrupted write leaves the old file."""
+    temporary = path.with_suffix(".tmp")
+    save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary)
+    temporary.replace(path)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Read safetensors into a module and freeze it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, or holds another network's weights.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    try:
+        module.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise ValueError(f"{path} holds another network's weights: {first[0].strip()}") from None
+    module.requires_grad_(False).eval()
+
+
+def read_config(folder: Path) -> dict:
+    """``config.json`` of a folder of weights, or an empty one.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} is damaged: it holds no JSON object")
+    return config
+
+
+def write_config(folder: Path, **sections) -> None:
+    """Put sections into ``config.json``, keeping its others."""
+    config = read_config(folder) | sections
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+
+def recipe_of(config: dict, folder: Path) -> Recipe:
+    """The recipe that made a folder of weights."""
+    known = {f.name for f in fields(Recipe)}
+    try:
+        return Recipe(**{k: v for k, v in config["recipe"].items() if k in known})
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{folder} holds no weights of a drawer: its config.json names no recipe") from None
+
+
+class Drawer(ModelHubMixin):
+    """A drawer network with the canvas it learned through and the renderer it draws with.
+
+    Made by ``Drawer.from_pretrained``; ``save_pretrained`` and ``push_to_hub`` share it.
+
+    Attributes:
+        recipe: the task it was trained for.
+        network: the drawer D.
+        canvas: the canvas network C.
+        renderer: the real renderer R.
+        config: how the weights were made, and what they measured.
+    """
+
+    def __init__(self, recipe: Recipe, network: DrawerNetwork, canvas: nn.Module, config=None):
+        self.recipe, self.network, self.canvas = recipe, network, canvas
+        self.renderer = recipe.renderer()
+        self.config = config or {"recipe": recipe.as_dict()}
+
+    @classmethod
+    def new(cls, recipe: Recipe) -> Drawer:
+        """An untrained drawer for a recipe."""
+        renderer = recipe.renderer()
+        canvas = make_canvas(renderer, recipe.size, **recipe.canvas)
+        network = DrawerNetwork(
+            renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer
+        )
+        return cls(recipe, network, canvas)
+
+    @classmethod
+    def from_pretrained(cls, name, **options) -> Drawer:
+        """A drawer from a recipe's name, a folder, or a Hub repository (``user/name``).
+
+        Raises:
+            FileNotFoundError: a folder without weights.
+            ValueError: unknown name (suggests the nearest), damaged or foreign weights.
+        """
+        if Path(name).is_dir():
+            return super().from_pretrained(str(name), **options)
+        if "/" not in str(name):
+            if not (PRETRAINED / get_recipe(str(name)).name).is_dir():
+                have = ", ".join(r for r in RECIPES if (PRETRAINED / r).is_dir())
+                raise FileNotFoundError(
+                    f"no pretrained weights for {name!r} (there are: {have}); train them with "
+                    f"scripts/train_drawer.py {name}, then give that folder"
+                )
+            return super().from_pretrained(str(PRETRAINED / name), **options)
+        return super().from_pretrained(str(name), **options)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id, revision=None, cache_dir=None, force_download=False,
+                         local_files_only=False, token=None, **_) -> Drawer:  # fmt: skip
+        folder = Path(model_id)
+        if not folder.is_dir():
+            folder = Path(
+                snapshot_download(
+                    model_id, revision=revision, cache_dir=cache_dir, token=token,
+                    force_download=force_download, local_files_only=local_files_only,
+                    allow_patterns=["*.safetensors", "config.json"],
+                )  # fmt: skip
+            )
+        config = read_config(folder)
+        drawer = cls.new(recipe_of(config, folder))
+        drawer.config = config
+        load_weights(drawer.canvas, folder / "canvas.safetensors")
+        load_weights(drawer.network, folder / "drawer.safetensors")
+        return drawer
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        save_weights(self.canvas, save_directory / "canvas.safetensors")
+        save_weights(self.network, save_directory / "drawer.safetensors")
+        write_config(save_directory, **self.config)
+
+    def draw(self, image, refine: int = 0, invert: str = "auto") -> Drawing:
+        """The strokes that draw a picture.
+
+        Args:
+            image: a path, a PIL image or an array, of any size; see
+                ``drawenv.targets.pictures.read_picture``. Made square with paper, then scaled.
+            refine: gradient steps on the strokes through C after drawing; the better one under
+                the real renderer is kept.
+            invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
+
+        Returns:
+            The drawing; strokes that changed no pixel are left out.
+        """
+        ink = square(read_picture(image, invert), self.recipe.size)
+        return self.drawings(ink[None, None], refine)[0]
+
+    def drawings(self, targets: np.ndarray, refine: int = 0) -> list[Drawing]:
+        """Drawings of a batch of pictures, uint8 ``[n, C, size, size]``, light ink on black."""
+        actions = self.actions(to_unit(targets), refine).numpy()
+        used = used_strokes(self.renderer, actions, self.recipe.size)
+        return [Drawing(a[u], self.renderer) for a, u in zip(actions, used, strict=True)]
+
+    @torch.no_grad()
+    def actions(self, target: Tensor, refine: int = 0) -> Tensor:
+        """Actions ``[B, strokes, n]`` for targets ``[B, C, H, W]`` in [0, 1]."""
+        if refine < 0:
+            raise ValueError(f"refine must be 0 or more steps, got {refine}")
+        actions, _ = imagine(self.network, RealCanvas(self.renderer), target, self.recipe.strokes)
+        if refine:
+            canvas = StraightThrough(self.canvas, self.renderer)
+            actions = refine_actions(canvas, target, actions, refine)
+        return actions
+
+
+def used_strokes(renderer, actions: np.ndarray, size: int) -> np.ndarray:
+    """Which strokes change a pixel when they are drawn: bool ``[B, strokes]``."""
+    canvas = renderer.blank(len(actions), size)
+    used = np.empty(actions.shape[:2], bool)
+    for k in range(actions.shape[1]):
+        before = canvas.copy()
+        renderer.draw(canvas, np.ascontiguousarray(actions[:, k]))
+        used[:, k] = (canvas != before).any((1, 2, 3))
+    return used
+
+
+@torch.enable_grad()
+def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.02) -> Tensor:
+    """Gradient descent on the actions themselves, picture by picture.
+
+    Args:
+        canvas: a canvas function whose values are the real renderer's (``StraightThrough``).
+        target: ``[B, C, H, W]`` in [0, 1].
+        actions: ``[B, strokes, n]``, where to start.
+        steps: how many.
+        lr: Adam's learning rate, falling to zero.
+
+    Returns:
+        For each picture the best actions met, by the values of ``canvas``.
+    """
+    moving = actions.clone().requires_grad_()
+    optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
+    best, best_error = actions.clone(), torch.full((len(actions),), torch.inf)
+    for step in range(steps + 1):  # the last round only looks
+        x = torch.zeros_like(target)
+        for k in range(actions.shape[1]):
+            x = canvas(x, moving[:, k])
+        error = (x - target).square().sum((1, 2, 3))
+        better = error.detach() < best_error
+        best[better], best_error[better] = moving.detach()[better], error.detach()[better]
+        if step == steps:
+            break
+        optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
+        optimizer.zero_grad()
+        error.sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            moving.clamp_(-1, 1)
+    return best

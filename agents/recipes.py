@@ -1,0 +1,104 @@
+"""Recipes: one task end to end. Environment, targets, canvas, drawer, training."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, field, replace
+
+import gymnasium as gym
+
+import drawenv  # noqa: F401  registers the environments
+from drawenv.renderers import Renderer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a drawer, in plain numbers and names.
+
+    Attributes:
+        name: of the recipe, and of its folder of weights.
+        env_id: the environment whose renderer is imitated.
+        env_options: its keyword arguments, for instance ``thickness``.
+        targets: what to draw; see ``drawenv.load_targets``. The splits ``train``, ``val`` and
+            ``test`` are used for just that.
+        strokes: strokes per picture.
+        size: side of the canvas in pixels.
+        symbols: share of each batch that is built-in symbols instead of ``targets``.
+        augment: turn, scale, shear and shift training pictures at random (by this much, 0 to 1).
+        canvas: options of the canvas network.
+        canvas_seconds: how long it is fitted.
+        drawer: options of the drawer network.
+        pictures: how many the drawer is trained on.
+        batch: pictures in a step.
+        lr: Adam's learning rate at its highest, for biases, convolutions and the head.
+        matrix_lr: Muon's, for the other weight matrices.
+        step_weight: weight of the loss after each stroke but the last.
+        blur_until: share of the run by which the blurred losses have faded out.
+        real_from: share of the run after which canvases are the real renderer's, with the
+            gradient of C (straight-through).
+        start_from: recipe whose drawer this one starts from.
+    """
+
+    name: str
+    env_id: str = "BezierCanvas-v0"
+    env_options: dict = field(default_factory=lambda: {"thickness": 5.0})
+    targets: str = "mnist"
+    strokes: int = 4
+    size: int = 64
+    symbols: float = 0.0
+    augment: float = 0.0
+    canvas: dict = field(default_factory=dict)
+    canvas_seconds: float = 240.0
+    drawer: dict = field(default_factory=dict)
+    pictures: int = 1_200_000
+    batch: int = 64
+    lr: float = 1e-3
+    matrix_lr: float = 0.04
+    step_weight: float = 0.05
+    blur_until: float = 0.5
+    real_from: float = 0.6
+    start_from: str | None = None
+
+    def renderer(self) -> Renderer:
+        """The renderer of the environment."""
+        env = gym.make(self.env_id, **self.env_options)
+        try:
+            return env.unwrapped.renderer
+        finally:
+            env.close()
+
+    def debug(self) -> Recipe:
+        """The same task, so small that everything ends within seconds."""
+        return replace(
+            self, canvas={**self.canvas, "hidden": 32, "marks": 16}, canvas_seconds=2.0,
+            drawer={**self.drawer, "width": 16, "hidden": 32}, pictures=256, batch=16,
+            start_from=None,
+        )  # fmt: skip
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+_ALL = (
+    Recipe("quickstart", targets="symbols", canvas_seconds=45, pictures=30_000),
+    Recipe("mnist-4"),
+    Recipe("mnist-20", env_options={"thickness": 3.0}, strokes=20, pictures=200_000),
+    Recipe(
+        "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=1.0,
+        pictures=800_000,
+    ),
+)  # fmt: skip
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+def get_recipe(name: str) -> Recipe:
+    """A recipe by its name.
+
+    Raises:
+        ValueError: no recipe has that name; suggests the nearest.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, 1, cutoff=0.3)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"unknown recipe {name!r}; {hint}known: {', '.join(RECIPES)}")

@@ -1,0 +1,193 @@
+"""Training the drawer through the frozen canvas (paper, section 3.3), with resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.canvas import to_unit
+from agents.drawer import DrawerNetwork
+from agents.imagine import RealCanvas, StraightThrough, imagine
+from agents.optimizers import MuonAdam
+from agents.recipes import Recipe
+from drawenv import Symbols, load_targets
+from drawenv.renderers import Renderer
+
+
+def augmented(pictures: Tensor, strength: float) -> Tensor:
+    """Pictures ``[B, C, H, W]`` turned, scaled, sheared and shifted at random, each its own way."""
+    n = len(pictures)
+    u = (torch.rand(5, n) * 2 - 1) * strength
+    angle, scale, shear = u[0] * 0.4, torch.exp(u[1] * 0.2), u[2] * 0.2
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    shift = u[3:5] * 0.08
+    theta = torch.stack([cos, -sin + shear, shift[0], sin, cos, shift[1]], 1).view(n, 2, 3)
+    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, align_corners=False)
+
+
+class Pictures:
+    """Training batches of a recipe.
+
+    Args:
+        recipe: says which targets, how many symbols among them, and how to vary them.
+        seed: of the choice and the variation.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int):
+        self.targets = load_targets(recipe.targets, recipe.size)
+        self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5))
+        self.recipe, self.rng = recipe, np.random.default_rng(seed)
+
+    def __call__(self, batch: int) -> Tensor:
+        """Pictures in [0, 1], ``[batch, C, H, W]``."""
+        built_in = round(self.recipe.symbols * batch)
+        pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
+        if self.recipe.augment:
+            pictures = augmented(pictures, self.recipe.augment)
+        if built_in:
+            pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
+        return pictures
+
+
+def drawing_loss(canvases: list[Tensor], target: Tensor, step_weight: float, blur: float) -> Tensor:
+    """Squared error per picture of the final canvas, with help.
+
+    Args:
+        canvases: the canvas after each stroke, each ``[B, C, H, W]``.
+        target: ``[B, C, H, W]``.
+        step_weight: weight of the mean error after the earlier strokes.
+        blur: weight of the errors of pictures averaged over 4, 8 and 16 px: a stroke that does
+            not touch the target gets a gradient from these alone.
+
+    Returns:
+        A scalar.
+    """
+    error = canvases[-1] - target
+    loss = error.square().sum((1, 2, 3)).mean()
+    earlier = canvases[:-1]
+    if step_weight and earlier:
+        each = [(x - target).square().sum((1, 2, 3)).mean() for x in earlier]
+        loss = loss + step_weight * torch.stack(each).mean()
+    if blur > 0:
+        for side in (4, 8, 16):
+            coarse = F.avg_pool2d(error, side)  # weight `side`: between mean and sum of a square
+            loss = loss + blur * side * coarse.square().sum((1, 2, 3)).mean()
+    return loss
+
+
+@torch.no_grad()
+def validate(network: DrawerNetwork, canvas: nn.Module, renderer: Renderer, pictures: Tensor,
+             strokes: int) -> tuple[float, float]:  # fmt: skip
+    """Mean squared error per pixel of the drawings under R, and of drawings under C."""
+    half_precision, network.half_precision = network.half_precision, False
+    sums = []
+    for function in (RealCanvas(renderer), canvas):
+        total = 0.0
+        for target in pictures.split(100):
+            _, canvases = imagine(network, function, target, strokes)
+            total += (canvases[-1] - target).square().sum().item()
+        sums.append(total / pictures.numel())
+    network.half_precision = half_precision
+    return sums[0], sums[1]
+
+
+def train_drawer(
+    network: DrawerNetwork, canvas: nn.Module, recipe: Recipe, out: Path, seed: int = 0,
+    report: Callable[[dict], None] | None = None, checkpoint_seconds: float = 60.0,
+) -> dict:  # fmt: skip
+    """Train D through the frozen C; run again with the same ``out`` to go on where it stopped.
+
+    Args:
+        network: the drawer, changed in place.
+        canvas: the fitted canvas network, left as it is.
+        recipe: the task and the schedule.
+        out: folder for ``training.pt`` (the state to resume from) and ``log.jsonl`` (validation
+            figures against pictures and seconds; also as TensorBoard events).
+        seed: of the pictures.
+        report: called after each step with what was measured.
+        checkpoint_seconds: between two states.
+
+    Returns:
+        The last validation: pictures, seconds, mse (under R), mse_canvas (under C).
+    """
+    from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+    renderer = recipe.renderer()
+    real = StraightThrough(canvas, renderer)
+    batches = Pictures(recipe, seed)
+    held_out = load_targets(f"{recipe.targets}:val", recipe.size)
+    held_out = to_unit(held_out.images[:: max(len(held_out) // 500, 1)][:500])
+    optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only=("head",))
+    network.half_precision = _bfloat16_is_fast()
+    network.requires_grad_(True).train()
+
+    state_file, seen, before = out / "training.pt", 0, 0.0
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        seen, before = state["seen"], state["seconds"]
+        batches.rng = np.random.default_rng((seed, seen))
+    torch.manual_seed(seed + seen)
+    start = saved_at = checked_at = time.monotonic()
+    writer = SummaryWriter(out)
+    last: dict = {}
+
+    def check() -> dict:
+        mse, mse_canvas = validate(network, canvas, renderer, held_out, recipe.strokes)
+        seconds = before + time.monotonic() - start
+        row = {"pictures": seen, "seconds": round(seconds, 1), "mse": mse, "mse_canvas": mse_canvas}
+        with open(out / "log.jsonl", "a") as log:
+            log.write(json.dumps(row) + "\n")
+        writer.add_scalar("mse/renderer", mse, seen)
+        writer.add_scalar("mse/canvas", mse_canvas, seen)
+        return row
+
+    def save() -> None:
+        state = {
+            "network": network.state_dict(), "seen": seen, "optimizer": optimizer.state_dict(),
+            "seconds": before + time.monotonic() - start,
+        }  # fmt: skip
+        torch.save(state, state_file.with_suffix(".tmp"))
+        state_file.with_suffix(".tmp").replace(state_file)
+
+    while seen < recipe.pictures:
+        done = seen / recipe.pictures
+        target = batches(recipe.batch)
+        function = real if done >= recipe.real_from else canvas
+        _, canvases = imagine(network, function, target, recipe.strokes)
+        blur = max(0.0, 1 - done / recipe.blur_until)
+        loss = drawing_loss(canvases, target, recipe.step_weight, blur)
+        warm = min((seen / recipe.batch + 1) / 100, 1.0)
+        optimizer.step(loss / 100, warm * 0.5 * (1 + math.cos(math.pi * done)))
+        seen += recipe.batch
+        now = time.monotonic()
+        if now - checked_at > 30:
+            last, checked_at = check(), time.monotonic()
+        if now - saved_at > checkpoint_seconds:
+            save()
+            saved_at = time.monotonic()
+        if report:
+            report({"pictures": seen, "loss": loss.item(), **last})
+    last = check()
+    save()
+    writer.close()
+    network.half_precision = False
+    network.requires_grad_(False).eval()
+    return last
+
+
+def _bfloat16_is_fast() -> bool:
+    """Whether the processor multiplies bfloat16 matrices natively (twice as fast, then)."""
+    if torch.cuda.is_available():
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported())

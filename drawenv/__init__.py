@@ -1,0 +1,25 @@
+"""Drawing programs as Gymnasium environments; importing registers them."""
+
+from drawenv.actions import ActionSpec, Parameter
+from drawenv.drawing import Drawing
+from drawenv.envs import ENV_IDS, CanvasEnv, CanvasVectorEnv
+from drawenv.renderers import RENDERERS, Renderer
+from drawenv.renderers.bezier import BezierRenderer
+from drawenv.targets import ArrayTargets, Symbols, Targets, load_targets
+
+__version__ = "0.1.0"
+__all__ = [
+    "ENV_IDS",
+    "RENDERERS",
+    "ActionSpec",
+    "ArrayTargets",
+    "BezierRenderer",
+    "CanvasEnv",
+    "CanvasVectorEnv",
+    "Drawing",
+    "Parameter",
+    "Renderer",
+    "Symbols",
+    "Targets",
+    "load_targets",
+]

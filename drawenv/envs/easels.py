@@ -1,0 +1,104 @@
+"""The one implementation behind both environments: a batch of canvases being drawn on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drawenv.drawing import Drawing
+from drawenv.metrics import squared_error
+from drawenv.renderers import Renderer
+from drawenv.targets import Targets, load_targets
+
+_AHEAD = 16  # pictures taken from the targets at a time, for each easel
+
+
+class Easels:
+    """``n`` easels, each with a target, a canvas and a random generator of its own.
+
+    Each easel draws its targets with its own generator, so a batch behaves exactly as that
+    many single ones.
+
+    Args:
+        n: how many.
+        renderer: draws the strokes.
+        size: side of the canvases in pixels.
+        max_strokes: strokes of an episode.
+        targets: see ``drawenv.targets.load_targets``.
+    """
+
+    def __init__(self, n: int, renderer: Renderer, size: int, max_strokes: int, targets):
+        for name, value in (("num_envs", n), ("size", size), ("max_strokes", max_strokes)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        self.renderer, self.max_strokes = renderer, max_strokes
+        self.targets: Targets = load_targets(targets, size)
+        self.canvas = renderer.blank(n, size)
+        shape = tuple(self.targets.shape)
+        if shape != self.canvas.shape[1:]:
+            raise ValueError(
+                f"targets have shape {shape} (channels, height, width), but this environment "
+                f"draws on {self.canvas.shape[1:]}: convert them, or choose another size"
+            )
+        self.target = np.zeros_like(self.canvas)
+        self.strokes = np.zeros(n, np.int64)
+        self.error = np.zeros(n, np.int64)  # squared error now, in 1/255 steps
+        self.blank_error = np.ones(n, np.int64)
+        self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
+        self._rngs = [np.random.default_rng() for _ in range(n)]
+        self._ahead = [np.empty((0, *shape), np.uint8)] * n
+        self._blank = renderer.blank(1, size)[0]
+
+    def seed(self, i: int, rng: np.random.Generator) -> None:
+        """Give easel ``i`` a generator; what was taken ahead with the old one is dropped."""
+        self._rngs[i], self._ahead[i] = rng, self._ahead[i][:0]
+
+    def reset(self, rows: np.ndarray) -> None:
+        """New targets and blank canvases for some easels, int ``[k]``."""
+        for i in rows:
+            if len(self._ahead[i]) == 0:
+                self._ahead[i] = self.targets.sample(_AHEAD, self._rngs[i])
+            self.target[i], self._ahead[i] = self._ahead[i][0], self._ahead[i][1:]
+        self.canvas[rows] = self._blank
+        self.strokes[rows] = 0
+        self.error[rows] = squared_error(self.canvas[rows], self.target[rows])
+        # A blank target has nothing to gain; one full pixel of error keeps rewards finite.
+        self.blank_error[rows] = np.maximum(self.error[rows], 255**2)
+
+    def draw(self, actions: np.ndarray) -> np.ndarray:
+        """Draw one stroke on every canvas.
+
+        Args:
+            actions: float32 ``[n, action_dim]``, checked.
+
+        Returns:
+            Rewards float64 ``[n]``: the share of the blank canvas' error each stroke removed.
+        """
+        self.renderer.draw(self.canvas, actions)
+        self.actions[np.arange(len(actions)), self.strokes] = actions
+        self.strokes += 1
+        before = self.error
+        self.error = squared_error(self.canvas, self.target)
+        return (before - self.error) / self.blank_error
+
+    def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
+        """canvas, target and progress of some easels: copies, the caller's to keep."""
+        progress = self.strokes[rows] / self.max_strokes
+        return {
+            "canvas": self.canvas[rows].copy(),
+            "target": self.target[rows].copy(),
+            "progress": np.asarray(progress, np.float32)[..., None],
+        }
+
+    @property
+    def mse(self) -> np.ndarray:
+        """Mean squared error per pixel of each easel, values in [0, 1]: float64 ``[n]``."""
+        return self.error / (255.0**2 * self._blank.size)
+
+    def drawing(self, i: int) -> Drawing:
+        """What easel ``i`` has drawn so far."""
+        return Drawing(self.actions[i, : self.strokes[i]].copy(), self.renderer)
+
+    def side_by_side(self, i: int) -> np.ndarray:
+        """Target beside canvas, uint8 ``[H, 2 W, 3]``."""
+        both = np.concatenate([self.target[i], self.canvas[i]], -1).transpose(1, 2, 0)
+        return np.repeat(both, 3, 2) if both.shape[2] == 1 else both.copy()

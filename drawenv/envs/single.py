@@ -1,0 +1,110 @@
+"""CanvasEnv: one canvas, one target, one stroke a step."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from drawenv.envs.easels import Easels
+from drawenv.renderers import Renderer
+
+
+def observation_space(easels: Easels) -> spaces.Dict:
+    """The space of one environment's observations."""
+    shape = easels.canvas.shape[1:]
+    return spaces.Dict(
+        canvas=spaces.Box(0, 255, shape, np.uint8),
+        target=spaces.Box(0, 255, shape, np.uint8),
+        progress=spaces.Box(0.0, 1.0, (1,), np.float32),
+    )
+
+
+class CanvasEnv(gym.Env):
+    """Draw a target picture with a given number of strokes.
+
+    ## Action
+    ``Box(-1, 1, (n,), float32)``, one stroke; ``env.unwrapped.action_spec`` names each entry
+    with its physical range and unit. Anything else raises an error.
+
+    ## Observation
+    A dictionary: ``canvas`` and ``target``, uint8 ``[C, size, size]``, and ``progress``, the
+    share of the strokes already used, float32 ``[1]``.
+
+    ## Reward
+    By how much the stroke reduced the squared error to the target, as a share of the blank
+    canvas' error: a perfect drawing's rewards sum to 1. (If the target is blank, as a share of
+    one fully wrong pixel.)
+
+    ## Start and end
+    A blank canvas and a random target. The episode terminates after ``max_strokes`` strokes.
+    ``info`` holds ``mse`` and, at the end, ``drawing``, a ``drawenv.Drawing``.
+
+    Args:
+        renderer: draws the strokes.
+        size: side of the canvas in pixels.
+        max_strokes: strokes of an episode.
+        targets: a name, a folder, a uint8 array or an object; see ``drawenv.load_targets``.
+        render_mode: ``"rgb_array"`` (target beside canvas), ``"human"`` (the same in a
+            window) or None.
+    """
+
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 4}
+
+    def __init__(
+        self, renderer: Renderer, size: int = 64, max_strokes: int = 4, targets="symbols",
+        render_mode: str | None = None,
+    ):  # fmt: skip
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode must be rgb_array, human or None, got {render_mode!r}")
+        self.render_mode = render_mode
+        self.renderer = renderer
+        self.action_spec = renderer.action_spec
+        self.action_space = self.action_spec.box
+        self._easels = Easels(1, renderer, size, max_strokes, targets)
+        self.observation_space = observation_space(self._easels)
+        self._seeded = self._running = False
+        self._window = None
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self._easels.seed(0, self.np_random)
+            self._seeded = True
+        self._easels.reset(np.array([0]))
+        self._running = True
+        if self.render_mode == "human":
+            self.render()
+        return self._easels.observation(0), {"mse": float(self._easels.mse[0])}
+
+    def step(self, action):
+        if not self._running:
+            raise gym.error.ResetNeeded("the episode is over or has not begun: call reset() first")
+        action = self.action_spec.check(action)
+        reward = float(self._easels.draw(action[None])[0])
+        info: dict = {"mse": float(self._easels.mse[0])}
+        terminated = bool(self._easels.strokes[0] == self._easels.max_strokes)
+        if terminated:
+            info["drawing"] = self._easels.drawing(0)
+            self._running = False
+        if self.render_mode == "human":
+            self.render()
+        return self._easels.observation(0), reward, terminated, False, info
+
+    def render(self):
+        if self.render_mode is None:
+            gym.logger.warn('render() shows nothing: make the environment with render_mode="rgb_array"')
+            return None
+        picture = self._easels.side_by_side(0)
+        if self.render_mode == "rgb_array":
+            return picture
+        from drawenv.envs.window import Window  # pygame loads only when a window opens
+
+        self._window = self._window or Window(picture.shape, self.metadata["render_fps"])
+        self._window.show(picture)
+        return None
+
+    def close(self):
+        if self._window is not None:
+            self._window.close()
+            self._window = None

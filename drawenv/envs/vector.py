@@ -1,0 +1,146 @@
+"""CanvasVectorEnv: many canvases, stepped as one batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from drawenv.envs.easels import Easels
+from drawenv.envs.single import observation_space
+from drawenv.renderers import Renderer
+
+
+class CanvasVectorEnv(VectorEnv):
+    """``num_envs`` CanvasEnvs in one batch: the same pictures and rewards, many times as fast.
+
+    Seeded alike (``reset(seed=s)`` seeds the i-th with ``s + i``) it equals a
+    ``SyncVectorEnv`` of single environments, step by step.
+
+    Args:
+        renderer: draws the strokes.
+        num_envs: how many.
+        size: side of the canvases in pixels.
+        max_strokes: strokes of an episode.
+        targets: see ``drawenv.load_targets``.
+        autoreset_mode: ``AutoresetMode.SAME_STEP`` (the observation after an episode's last
+            stroke is the next episode's first; the last is in ``info["final_obs"]``) or
+            ``NEXT_STEP`` (the step after it ignores its action and resets).
+        render_mode: ``"rgb_array"`` or None.
+    """
+
+    metadata = {
+        "render_modes": ["rgb_array"],
+        "render_fps": 4,
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(
+        self, renderer: Renderer, num_envs: int = 1, size: int = 64, max_strokes: int = 4,
+        targets="symbols", autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        render_mode: str | None = None,
+    ):  # fmt: skip
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        if self.autoreset_mode == AutoresetMode.DISABLED:
+            raise ValueError("autoreset_mode must be SAME_STEP or NEXT_STEP")
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be rgb_array or None, got {render_mode!r}")
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = render_mode
+        self.num_envs = num_envs
+        self.renderer = renderer
+        self.action_spec = renderer.action_spec
+        self._easels = Easels(num_envs, renderer, size, max_strokes, targets)
+        self.single_action_space = self.action_spec.box
+        self.single_observation_space = observation_space(self._easels)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._over: np.ndarray | None = None  # NEXT_STEP: episodes that the next step resets
+        self._seeded = False
+
+    def reset(self, *, seed: int | list[int | None] | None = None, options: dict | None = None):
+        """Start new episodes.
+
+        Args:
+            seed: one for all (the i-th gets ``seed + i``) or a list with one for each.
+            options: ``{"reset_mask": bool [num_envs]}`` resets only some.
+        """
+        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
+        seeds = [None] * self.num_envs if seeds is None else list(seeds)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed must be one number or {self.num_envs}, got {len(seeds)}")
+        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
+            raise ValueError(f"reset_mask must be bool [{self.num_envs}] with a True, got {mask!r}")
+        if self._over is None:
+            if not mask.all():
+                raise ResetNeeded("the first reset() must be of all environments")
+            self._over = np.zeros(self.num_envs, bool)
+        rows = np.flatnonzero(mask)
+        for i in rows:
+            if seeds[i] is not None or not self._seeded:
+                self._easels.seed(i, np.random.Generator(np.random.PCG64(seeds[i])))
+        self._seeded = True
+        self._over[rows] = False
+        self._easels.reset(rows)
+        info = {"mse": np.where(mask, self._easels.mse, 0.0), "_mse": mask.copy()}
+        return self._easels.observation(), info
+
+    def step(self, actions):
+        if self._over is None:
+            raise ResetNeeded("call reset() before step()")
+        actions = self.action_spec.check(actions, batch=self.num_envs)
+        easels, everyone = self._easels, np.ones(self.num_envs, bool)
+        resetting = self._over
+        if resetting.any():  # NEXT_STEP: these only reset, the others draw
+            rewards = np.zeros(self.num_envs)
+            rewards[~resetting] = self._draw_some(~resetting, actions)
+            easels.reset(np.flatnonzero(resetting))
+        else:
+            rewards = easels.draw(actions)
+        terminated = easels.strokes == easels.max_strokes
+        info: dict = {"mse": easels.mse, "_mse": everyone}
+        over = np.flatnonzero(terminated)
+        if len(over):
+            drawings = np.full(self.num_envs, None, object)
+            drawings[over] = [easels.drawing(i) for i in over]
+            at_end = {"drawing": drawings, "_drawing": terminated.copy()}
+            if self.autoreset_mode == AutoresetMode.SAME_STEP:
+                info |= self._final(over, terminated) | {
+                    "final_info": {
+                        "mse": np.where(terminated, info["mse"], 0.0),
+                        "_mse": terminated.copy(),
+                        **at_end,
+                    },
+                    "_final_info": terminated.copy(),
+                }
+                easels.reset(over)
+                info["mse"] = easels.mse
+            else:
+                info |= at_end
+        self._over = terminated & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
+        truncated = np.zeros(self.num_envs, bool)
+        return easels.observation(), rewards, terminated, truncated, info
+
+    def _draw_some(self, rows: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Draw on some canvases; the others keep everything they have."""
+        easels = self._easels
+        kept = easels.canvas[~rows], easels.strokes[~rows], easels.error[~rows]
+        easels.strokes[~rows] = 0  # any valid place for an action that is not kept
+        rewards = easels.draw(actions)
+        easels.canvas[~rows], easels.strokes[~rows], easels.error[~rows] = kept
+        return rewards[rows]
+
+    def _final(self, over: np.ndarray, terminated: np.ndarray) -> dict:
+        last = self._easels.observation(over)
+        final = np.full(self.num_envs, None, object)
+        for k, i in enumerate(over):
+            final[i] = {name: value[k] for name, value in last.items()}
+        return {"final_obs": final, "_final_obs": terminated.copy()}
+
+    def render(self):
+        """Target beside canvas for each environment, or None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return tuple(self._easels.side_by_side(i) for i in range(self.num_envs))

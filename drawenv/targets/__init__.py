@@ -1,0 +1,99 @@
+"""Where target pictures come from: built-in symbols, MNIST, Omniglot, a folder, an array."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from drawenv.targets.mnist import load_mnist
+from drawenv.targets.omniglot import load_omniglot
+from drawenv.targets.pictures import load_folder
+from drawenv.targets.symbols import Symbols, load_symbols
+
+__all__ = ["ArrayTargets", "Symbols", "Targets", "load_targets"]
+
+
+class Targets(Protocol):
+    """Anything that hands out pictures.
+
+    Attributes:
+        shape: ``(C, H, W)`` of each picture.
+    """
+
+    shape: tuple[int, int, int]
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """``n`` random pictures, uint8 ``[n, C, H, W]``, light ink on black."""
+        ...
+
+
+class ArrayTargets:
+    """A fixed set of pictures.
+
+    Args:
+        images: uint8 ``[N, H, W]`` or ``[N, C, H, W]``, light ink on black.
+        strokes: optionally, for each picture its true pen strokes, each float32 ``[k, 2]``
+            in px of a 64-px canvas.
+
+    Raises:
+        TypeError: the array is not uint8.
+        ValueError: it is empty or has another number of dimensions.
+    """
+
+    def __init__(self, images: np.ndarray, strokes: list[list[np.ndarray]] | None = None):
+        images = np.asarray(images)
+        if images.dtype != np.uint8:
+            raise TypeError(
+                f"target pictures must be uint8 (0-255), got {images.dtype}; "
+                "for floats in [0, 1] pass (255 * images).astype('uint8')"
+            )
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise ValueError(
+                "target pictures must have shape [N, H, W] or [N, C, H, W] with no empty side, "
+                f"got {list(images.shape)}"
+            )
+        self.images = images[:, None] if images.ndim == 3 else images
+        self.strokes = strokes
+        self.shape = self.images.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self.images[rng.integers(len(self.images), size=n)]
+
+
+_LOADERS = {"symbols": load_symbols, "mnist": load_mnist, "omniglot": load_omniglot}
+
+
+def load_targets(targets, size: int = 64) -> Targets:
+    """Targets from what a user gives.
+
+    Args:
+        targets: a name (``"symbols"``, ``"mnist"``, ``"omniglot"``; ``"mnist:test"`` names a
+            split, ``train`` without one), a folder of pictures, a uint8 array, or an object
+            with the ``Targets`` methods, which is returned as it is.
+        size: side of the square pictures in pixels, for names and folders.
+
+    Raises:
+        ValueError: unknown name or split, empty folder, broken or wrongly shaped pictures.
+        FileNotFoundError: data files that are neither here nor to be downloaded.
+    """
+    if isinstance(targets, np.ndarray):
+        return ArrayTargets(targets)
+    if hasattr(targets, "sample"):
+        return targets
+    if not isinstance(targets, (str, Path)):
+        raise TypeError(f"targets must be a name, a folder, an array or Targets, got {targets!r}")
+    name, _, split = str(targets).partition(":")
+    if name in _LOADERS:
+        loaded = _LOADERS[name](split or "train", size)
+        return loaded if hasattr(loaded, "sample") else ArrayTargets(*loaded)
+    if Path(targets).is_dir():
+        return ArrayTargets(load_folder(Path(targets), size))
+    near = difflib.get_close_matches(name, _LOADERS, 1)
+    hint = f"did you mean {near[0]!r}?" if near else "it is no folder either."
+    raise ValueError(f"unknown targets {str(targets)!r}; known: {', '.join(_LOADERS)}; {hint}")

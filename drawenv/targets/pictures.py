@@ -1,0 +1,123 @@
+"""Pictures from files: read as ink on paper, padded to a square, resized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+MAX_PIXELS = 100_000_000
+
+
+def read_picture(picture, invert: str = "auto") -> np.ndarray:
+    """Any picture as light ink on black.
+
+    Args:
+        picture: a path, a PIL image, or an array ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``:
+            uint8, or floats in [0, 1].
+        invert: ``"auto"`` reads a mostly light picture as dark ink on paper and inverts it;
+            ``"yes"`` and ``"no"`` decide. Transparent pixels are paper.
+
+    Returns:
+        uint8 ``[H, W]``, ink 255 on 0.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is no picture, broken, or over 100 megapixels; the array has
+            another shape or dtype, is empty, or holds NaN or values outside [0, 1].
+    """
+    if invert not in ("auto", "yes", "no"):
+        raise ValueError(f"invert must be auto, yes or no, got {invert!r}")
+    if isinstance(picture, np.ndarray):
+        image, name = _from_array(picture), "the array"
+    elif isinstance(picture, Image.Image):
+        image, name = picture, "the picture"
+    else:
+        image, name = _open(Path(picture)), str(picture)
+    if 0 in image.size:
+        raise ValueError(f"{name} is empty: {image.size[0]}x{image.size[1]} pixels")
+    alpha = None
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"), np.float32) / 255
+    if image.mode.startswith("I"):  # 16-bit gray, which convert("L") would clip
+        gray = np.asarray(image, np.float32) / 257
+    else:
+        gray = np.asarray(image.convert("L"), np.float32)
+
+    light = (np.average(gray, weights=alpha) if alpha is not None and alpha.any()
+             else gray.mean()) > 127.5  # fmt: skip
+    if alpha is not None and alpha.min() < 0.5 and invert == "auto":
+        light = not light if _ink_is_opaque(gray, alpha) else light
+    ink = 255 - gray if invert == "yes" or (invert == "auto" and light) else gray
+    if alpha is not None:
+        ink = ink * alpha
+    return np.clip(ink + 0.5, 0, 255).astype(np.uint8)
+
+
+def _ink_is_opaque(gray: np.ndarray, alpha: np.ndarray) -> bool:
+    """Whether the opaque part is the ink itself (a cut-out), not paper with ink on it."""
+    opaque = gray[alpha > 0.5]
+    return opaque.size > 0 and float(opaque.std()) < 64
+
+
+def _open(path: Path) -> Image.Image:
+    if not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        with Image.open(path) as image:
+            if image.size[0] * image.size[1] > MAX_PIXELS:
+                raise ValueError(
+                    f"{path} has {image.size[0]}x{image.size[1]} pixels; the most is "
+                    f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first"
+                )
+            image.load()
+            return image.copy()
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} is too large: {error}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as a picture: {error}") from None
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ValueError(
+            f"a picture array must be [H, W], [H, W, 3] or [H, W, 4], got {list(array.shape)}"
+        )
+    if 0 in array.shape:
+        raise ValueError(f"the picture array is empty: {list(array.shape)}")
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):  # false for NaN too
+            raise ValueError("a float picture must hold values in [0, 1] and no NaN")
+        array = (array * 255 + 0.5).astype(np.uint8)
+    elif array.dtype == bool:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype != np.uint8:
+        raise ValueError(f"a picture array must be uint8 or float, got {array.dtype}")
+    return Image.fromarray(array)
+
+
+def square(ink: np.ndarray, size: int) -> np.ndarray:
+    """Ink ``[H, W]`` padded with black to a square and resized to ``[size, size]``."""
+    if ink.shape == (size, size):
+        return ink
+    side = max(ink.shape)
+    padded = np.zeros((side, side), np.uint8)
+    top, left = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
+    padded[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    # Pillow's bilinear filter averages when it shrinks, so thin lines fade but stay.
+    return np.asarray(Image.fromarray(padded).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def load_folder(folder: Path, size: int) -> np.ndarray:
+    """All pictures of a folder, by name: uint8 ``[N, size, size]``.
+
+    Raises:
+        ValueError: the folder holds no pictures, or one of them is broken.
+    """
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS)
+    if not paths:
+        raise ValueError(f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
+    return np.stack([square(read_picture(path), size) for path in paths])

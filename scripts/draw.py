@@ -1,0 +1,88 @@
+"""Pictures in, strokes out, with pretrained weights."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scripts.common import fail, progress, run
+
+
+@dataclass
+class Arguments:
+    """Draw pictures: writes an SVG for each, or what the ending of OUT says."""
+
+    images: Annotated[list[Path], tyro.conf.Positional]
+    """Pictures of any size; dark ink on light paper or light on dark."""
+    recipe: str = "mnist-4"
+    """A recipe's name, a folder of weights, or a Hub repository."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A file (.svg, .png, .gif, .json) for one picture, or a folder (default: here)."""
+    refine: int = 0
+    """Gradient steps on the strokes after drawing; 50 is plenty."""
+    invert: Literal["auto", "yes", "no"] = "auto"
+    """Whether pictures are dark ink on paper; auto decides by their brightness."""
+    gif: bool = False
+    """Also write a GIF, stroke by stroke."""
+    sheet: Path | None = None
+    """Also write one PNG: each picture with its drawing below."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: the same, without refinement."""
+
+
+def main(arguments: Arguments) -> None:
+    from agents import Drawer
+
+    drawer = Drawer.from_pretrained(arguments.recipe)
+    out = arguments.out or Path()
+    one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
+    if one_file and len(arguments.images) > 1:
+        raise ValueError(f"{out} is one file, but {len(arguments.images)} pictures are given: name a folder")
+    if not one_file:
+        out.mkdir(parents=True, exist_ok=True)
+    refine = 0 if arguments.preset == "debug" else arguments.refine
+
+    failed, pairs = 0, []
+    with progress(transient=True, disable=len(arguments.images) < 5) as bar:
+        for path in bar.track(arguments.images, description="drawing"):
+            try:
+                drawing = drawer.draw(path, refine, arguments.invert)
+            except (ValueError, FileNotFoundError) as error:
+                failed = fail(error)
+                continue
+            file = out if one_file else out / f"{path.stem}.svg"
+            drawing.save(file)
+            if arguments.gif:
+                drawing.save(file.with_suffix(".gif"))
+            pairs.append((path, drawing))
+            print(f"{path} -> {file} ({len(drawing)} strokes)")
+    if arguments.sheet and pairs:
+        save_sheet(pairs, arguments.sheet, arguments.invert)
+        print(f"all of them -> {arguments.sheet}")
+    if failed:
+        sys.exit(failed)
+
+
+def save_sheet(pairs: list, path: Path, invert: str, cell: int = 128, columns: int = 10) -> None:
+    """A PNG of pictures, dark on light, each with its drawing below."""
+    import numpy as np
+    from PIL import Image
+
+    from drawenv.targets.pictures import read_picture, square
+
+    rows = []
+    for start in range(0, len(pairs), columns):
+        row = pairs[start : start + columns]
+        above = [square(read_picture(picture, invert), cell) for picture, _ in row]
+        below = [drawing.render(cell) for _, drawing in row]
+        blank = [np.zeros((cell, cell), np.uint8)] * (min(columns, len(pairs)) - len(row))
+        rows += [np.concatenate(above + blank, 1), np.concatenate(below + blank, 1)]
+    Image.fromarray(255 - np.concatenate(rows)).save(path)
+
+
+if __name__ == "__main__":
+    run(main, Arguments)

@@ -1,0 +1,81 @@
+"""Measure a recipe's drawer under the real renderer, on the whole test split."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scripts.common import progress, run
+
+
+@dataclass
+class Arguments:
+    """Metrics of an agent on a recipe's test split (or other pictures)."""
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """Name of the recipe, for instance mnist-4."""
+    agent: Literal["drawer", "random", "blank"] = "drawer"
+    """drawer; or uniform random strokes; or none at all."""
+    targets: str | None = None
+    """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
+    images: Path | None = None
+    """Other pictures: a folder of them."""
+    weights: Path | None = None
+    """Folder of weights (default: the pretrained ones)."""
+    refine: int = 0
+    """Gradient steps on the strokes through C after drawing."""
+    json: bool = False
+    """Print one JSON object and nothing else on standard output."""
+    out: Path | None = None
+    """Also write that object to this file."""
+    seed: int = 0
+    """Of the random agent."""
+    threads: int | None = None
+    """Processor threads (default: all)."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: the first 50 pictures only."""
+
+
+def main(arguments: Arguments) -> None:
+    import torch
+
+    from agents import Drawer
+    from agents.evaluation import evaluate
+    from agents.recipes import get_recipe
+
+    get_recipe(arguments.recipe)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe)
+    targets = str(arguments.images) if arguments.images else arguments.targets
+    split = str(arguments.images or arguments.targets or f"{drawer.recipe.targets}:test")
+    with progress(transient=True) as bar:
+        task = bar.add_task(f"{arguments.agent} on {split}", total=None, note="")
+        figures = evaluate(
+            drawer, arguments.agent, targets, arguments.refine, arguments.seed,
+            limit=50 if arguments.preset == "debug" else None,
+            report=lambda done, n: bar.update(task, completed=done, total=n, note=f"{done}/{n}"),
+        )  # fmt: skip
+    result = {
+        "recipe": arguments.recipe,
+        "agent": arguments.agent,
+        "split": split,
+        "refine": arguments.refine,
+        "seed": arguments.seed,
+        **figures,
+    }
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name:30} {value:.5g}" if isinstance(value, float) else f"{name:30} {value}")
+
+
+if __name__ == "__main__":
+    run(main, Arguments)
