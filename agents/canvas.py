@@ -30,20 +30,20 @@ class MarkCanvas(nn.Module):
 
     Args:
         action_dim: numbers in an action.
-        compose: ``"max"``.
         size: side of the canvas in pixels.
         marks: soft marks per action.
         hidden: width of the MLP.
         grid: side of the logit field.
     """
 
+    at: Tensor
+    up: Tensor
+
     def __init__(
-        self, action_dim: int, compose: str = "max", size: int = 64, marks: int = 64,
+        self, action_dim: int, size: int = 64, marks: int = 64,
         hidden: int = 256, grid: int = 32,
     ):  # fmt: skip
         super().__init__()
-        if compose != "max":
-            raise ValueError(f"MarkCanvas composes by max, not {compose!r}")
         self.size, self.marks = size, marks
         self.mlp = nn.Sequential(
             nn.Linear(action_dim, hidden), nn.SiLU(),
@@ -122,11 +122,14 @@ class GeneralCanvas(nn.Module):
         return F.binary_cross_entropy(predicted, after)
 
 
-def make_canvas(renderer: Renderer, size: int, general: bool = False, **options) -> nn.Module:
+CanvasNetwork = MarkCanvas | GeneralCanvas
+
+
+def make_canvas(renderer: Renderer, size: int, general: bool = False, **options) -> CanvasNetwork:
     """The canvas network that suits a renderer."""
     n = len(renderer.action_spec)
     if renderer.compose == "max" and not general:
-        return MarkCanvas(n, renderer.compose, size, **options)
+        return MarkCanvas(n, size, **options)
     return GeneralCanvas(n, renderer.channels, size, **options)
 
 
@@ -155,7 +158,7 @@ class Rollouts:
         self.age = np.arange(batch) % steps  # so that a batch holds canvases of every age
 
     def __call__(self) -> tuple[Tensor, Tensor, Tensor]:
-        """canvas ``[B, C, H, W]``, actions ``[B, n]``, next canvas, floats in [0, 1]."""
+        """Canvas ``[B, C, H, W]``, actions ``[B, n]``, next canvas, floats in [0, 1]."""
         n = len(self.renderer.action_spec)
         if self.uniform:
             actions = self.rng.uniform(-1, 1, (self.batch, n)).astype(np.float32)
@@ -187,7 +190,7 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
 
 
 def fit_canvas(
-    canvas: nn.Module, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
+    canvas: CanvasNetwork, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
     matrix_lr: float = 0.02, batch: int = 128, seed: int = 0, report: Callable[[int, float], None] | None = None,
 ) -> int:  # fmt: skip
     """Fit C to random rollouts of R for a time; it is frozen afterwards.
@@ -206,7 +209,8 @@ def fit_canvas(
     Returns:
         The number of steps made.
     """
-    rollouts = Rollouts(renderer, size, batch, 1 if isinstance(canvas, MarkCanvas) else 4, seed=seed)
+    steps = 1 if isinstance(canvas, MarkCanvas) else 4
+    rollouts = Rollouts(renderer, size, batch, steps, seed=seed)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()
     start, step = time.monotonic(), 0

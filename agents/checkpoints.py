@@ -105,19 +105,18 @@ class Drawer(ModelHubMixin):
         """An untrained drawer for a recipe."""
         renderer = recipe.renderer()
         canvas = make_canvas(renderer, recipe.size, **recipe.canvas)
-        network = DrawerNetwork(
-            renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer
-        )
+        network = DrawerNetwork(renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer)
         return cls(recipe, network, canvas)
 
     @classmethod
-    def from_pretrained(cls, name, **options) -> Drawer:
+    def from_pretrained(cls, pretrained_model_name_or_path, **options) -> Drawer:
         """A drawer from a recipe's name, a folder, or a Hub repository (``user/name``).
 
         Raises:
             FileNotFoundError: a folder without weights.
             ValueError: unknown name (suggests the nearest), damaged or foreign weights.
         """
+        name = pretrained_model_name_or_path
         if Path(name).is_dir():
             return super().from_pretrained(str(name), **options)
         if "/" not in str(name):
@@ -135,13 +134,10 @@ class Drawer(ModelHubMixin):
                          local_files_only=False, token=None, **_) -> Drawer:  # fmt: skip
         folder = Path(model_id)
         if not folder.is_dir():
-            folder = Path(
-                snapshot_download(
-                    model_id, revision=revision, cache_dir=cache_dir, token=token,
-                    force_download=force_download, local_files_only=local_files_only,
-                    allow_patterns=["*.safetensors", "config.json"],
-                )  # fmt: skip
-            )
+            patterns = ["*.safetensors", "config.json"]
+            options = {"cache_dir": cache_dir, "token": token, "force_download": force_download}
+            options |= {"local_files_only": local_files_only, "allow_patterns": patterns}
+            folder = Path(snapshot_download(model_id, revision=revision, **options))
         config = read_config(folder)
         drawer = cls.new(recipe_of(config, folder))
         drawer.config = config

@@ -30,14 +30,20 @@ class DrawerNetwork(nn.Module):
         width: channels of the inner layers.
         hidden: size of the LSTM.
         lstm: False leaves the memory out: each stroke is chosen from target and canvas alone.
+        burst: strokes drawn between two looks at the canvas; 1, as in the paper, looks before
+            each. With many strokes most of them can do without a look of their own.
     """
+
+    coordinates: Tensor
+    pull: Tensor
+    shift: Tensor
 
     def __init__(
         self, spec: ActionSpec, channels: int = 1, size: int = 64, width: int = 128,
-        hidden: int = 256, lstm: bool = True,
+        hidden: int = 256, lstm: bool = True, burst: int = 1,
     ):  # fmt: skip
         super().__init__()
-        self.options = {"width": width, "hidden": hidden, "lstm": lstm}
+        self.options = {"width": width, "hidden": hidden, "lstm": lstm, "burst": burst}
         self.half_precision = False
         cells = size // 8
         self.look_stem = nn.Conv2d(16 * channels + 2, width // 2, 3, padding=1)
@@ -46,10 +52,11 @@ class DrawerNetwork(nn.Module):
         self.join = nn.Linear(width * 2 * 2, width)
         self.squeeze = nn.Linear(width * (cells // 2) ** 2, hidden)
         self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.head = nn.Linear(hidden, len(spec))
+        self.head = nn.Linear(hidden, burst * len(spec))
         at = torch.linspace(-1, 1, size // 4)
         grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, H/4, W/4]
-        self.to(memory_format=torch.channels_last)
+        for conv in (self.look_stem, self.look_down):
+            conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
         self.register_buffer("coordinates", grid, persistent=False)
 
         # A parameter with an anchor is predicted relative to the mean of its anchor's values.
@@ -66,7 +73,7 @@ class DrawerNetwork(nn.Module):
 
     def autocast(self):
         """The encoder's precision: bfloat16 while training where that is faster."""
-        device = self.coordinates.device.type
+        device = str(self.coordinates.device.type)
         return torch.autocast(device, torch.bfloat16, enabled=self.half_precision)
 
     def look(self, target: Tensor) -> Tensor:
@@ -77,7 +84,7 @@ class DrawerNetwork(nn.Module):
             return self.look_down(F.silu(self.look_stem(x))).permute(0, 2, 3, 1)
 
     def forward(self, plan: Tensor, target: Tensor, canvas: Tensor, state=None):
-        """One stroke.
+        """The next stroke, or burst of strokes.
 
         Args:
             plan: what ``look`` gave for the target.
@@ -86,7 +93,7 @@ class DrawerNetwork(nn.Module):
             state: what the last call gave, None at the first stroke.
 
         Returns:
-            Actions ``[B, n]`` in [-1, 1] and the state.
+            Actions ``[B, burst, n]`` in [-1, 1] and the state.
         """
         with self.autocast():
             x = torch.cat([target - canvas, canvas], 1)
@@ -100,6 +107,6 @@ class DrawerNetwork(nn.Module):
             x = state[0]
         else:
             x = F.silu(self.memory(x))
-        raw = torch.tanh(self.head(x))
+        raw = torch.tanh(self.head(x)).view(len(x), self.options["burst"], -1)
         action = raw + raw @ self.pull.T + self.shift
         return action.clamp(-1, 1), state

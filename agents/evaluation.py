@@ -10,7 +10,7 @@ import torch
 
 from agents.canvas import to_unit
 from agents.checkpoints import Drawer, used_strokes
-from drawenv import load_targets
+from drawenv import load_pictures
 from drawenv.metrics import iou, mse, psnr, stroke_recovery
 
 AGENTS = ("drawer", "random", "blank")
@@ -40,8 +40,9 @@ def evaluate(
     if agent not in AGENTS:
         raise ValueError(f"agent must be one of {', '.join(AGENTS)}, got {agent!r}")
     recipe, renderer, rng = drawer.recipe, drawer.renderer, np.random.default_rng(seed)
-    targets = load_targets(targets if targets is not None else f"{recipe.targets}:test", recipe.size)
+    targets = load_pictures(targets if targets is not None else f"{recipe.targets}:test", recipe.size)
     images = targets.images[:limit]
+    polylines = getattr(renderer, "polylines", None)  # a renderer of strokes has it
     sums = dict.fromkeys(("mse", "mse_canvas", "mse_blank", "iou", "strokes", "seconds"), 0.0)
     recovery: list[dict] = []
     for start in range(0, len(images), 100):
@@ -67,9 +68,9 @@ def evaluate(
         sums["mse_blank"] += mse(renderer.blank(len(batch), recipe.size), batch).sum()
         sums["iou"] += iou(canvas, batch).sum()
         sums["strokes"] += used.sum()
-        if targets.strokes and hasattr(renderer, "polylines"):
+        if targets.strokes and polylines:
             for i in range(len(batch)):
-                drawn = renderer.polylines(actions[i][used[i]])
+                drawn = polylines(actions[i][used[i]])
                 recovery.append(stroke_recovery(drawn, targets.strokes[start + i]))
         if report:
             report(min(start + 100, len(images)), len(images))

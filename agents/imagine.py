@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.canvas import to_unit
-from drawenv.renderers import Renderer
+from drawenv.renderers import BezierRenderer, Renderer
 
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -33,11 +33,12 @@ def imagine(drawer, canvas: CanvasFunction, target: Tensor, strokes: int) -> tup
     x = torch.zeros_like(target)
     plan = drawer.look(target)
     state, actions, canvases = None, [], []
-    for _ in range(strokes):
-        action, state = drawer(plan, target, x, state)
-        x = canvas(x, action)
-        actions.append(action)
-        canvases.append(x)
+    while len(actions) < strokes:
+        burst, state = drawer(plan, target, x, state)
+        for action in burst.unbind(1)[: strokes - len(actions)]:
+            x = canvas(x, action)
+            actions.append(action)
+            canvases.append(x)
     return torch.stack(actions, 1), canvases
 
 
@@ -76,7 +77,7 @@ class ExactBezier:
         segments: chords of a curve.
     """
 
-    def __init__(self, renderer: Renderer, segments: int = 12):
+    def __init__(self, renderer: BezierRenderer, segments: int = 12):
         self.renderer, self.segments = renderer, segments
 
     def __call__(self, canvas: Tensor, actions: Tensor) -> Tensor:

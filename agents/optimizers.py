@@ -17,11 +17,12 @@ class MuonAdam:
         matrix_lr: Muon's.
         adam_only: prefixes of matrices left to Adam.
         clip: largest norm of the gradient.
+        weight_decay: Muon's; its steps have one size, so without decay weights grow for ever.
     """
 
     def __init__(
         self, module: nn.Module, lr: float, matrix_lr: float, adam_only: tuple[str, ...] = (),
-        clip: float = 10.0,
+        clip: float = 10.0, weight_decay: float = 0.1,
     ):  # fmt: skip
         matrices, rest = [], []
         for name, parameter in module.named_parameters():
@@ -29,7 +30,7 @@ class MuonAdam:
             (matrices if inner else rest).append(parameter)
         self.parameters, self.clip = matrices + rest, clip
         self.parts = [
-            optim.Muon(matrices, lr=matrix_lr, weight_decay=0.0),
+            optim.Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),
             optim.Adam(rest, lr=lr, betas=(0.9, 0.99)),
         ]
         self.highest = [matrix_lr, lr]

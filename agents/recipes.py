@@ -24,7 +24,7 @@ class Recipe:
         strokes: strokes per picture.
         size: side of the canvas in pixels.
         symbols: share of each batch that is built-in symbols instead of ``targets``.
-        augment: turn, scale, shear and shift training pictures at random (by this much, 0 to 1).
+        augment: mirror, turn, scale, shear and shift training pictures at random.
         canvas: options of the canvas network.
         canvas_seconds: how long it is fitted.
         drawer: options of the drawer network.
@@ -46,14 +46,14 @@ class Recipe:
     strokes: int = 4
     size: int = 64
     symbols: float = 0.0
-    augment: float = 0.0
+    augment: bool = False
     canvas: dict = field(default_factory=dict)
     canvas_seconds: float = 240.0
     drawer: dict = field(default_factory=dict)
     pictures: int = 1_200_000
     batch: int = 64
     lr: float = 1e-3
-    matrix_lr: float = 0.04
+    matrix_lr: float = 0.02
     step_weight: float = 0.05
     blur_until: float = 0.5
     real_from: float = 0.6
@@ -63,7 +63,7 @@ class Recipe:
         """The renderer of the environment."""
         env = gym.make(self.env_id, **self.env_options)
         try:
-            return env.unwrapped.renderer
+            return env.get_wrapper_attr("renderer")
         finally:
             env.close()
 
@@ -82,9 +82,12 @@ class Recipe:
 _ALL = (
     Recipe("quickstart", targets="symbols", canvas_seconds=45, pictures=30_000),
     Recipe("mnist-4"),
-    Recipe("mnist-20", env_options={"thickness": 3.0}, strokes=20, pictures=200_000),
     Recipe(
-        "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=1.0,
+        "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
+        drawer={"burst": 5}, pictures=800_000,
+    ),
+    Recipe(
+        "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,
         pictures=800_000,
     ),
 )  # fmt: skip

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from agents.imagine import ExactBezier, RealCanvas
 from agents.training import drawing_loss
-from drawenv.renderers import Renderer
+from drawenv.renderers import BezierRenderer
 
 
-def random_starts(target: Tensor, renderer: Renderer, strokes: int, length: float = 10.0) -> Tensor:
+def random_starts(target: Tensor, renderer: BezierRenderer, strokes: int, length: float = 10.0) -> Tensor:
     """Short random strokes on the ink of each target ``[B, 1, H, W]``: actions ``[B, strokes, n]``."""
     batch, size = len(target), target.shape[-1]
     at = torch.multinomial(target.flatten(1) + 1e-6, strokes, replacement=True)  # [B, strokes]
@@ -29,7 +29,7 @@ def random_starts(target: Tensor, renderer: Renderer, strokes: int, length: floa
 
 
 def best_strokes(
-    target: Tensor, renderer: Renderer, strokes: int = 4, steps: int = 150, starts: int = 5,
+    target: Tensor, renderer: BezierRenderer, strokes: int = 4, steps: int = 150, starts: int = 5,
     lr: float = 0.05, seed: int = 0, report: Callable[[int, int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Gradient descent on the strokes of each picture, the best of several random starts.

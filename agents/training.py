@@ -18,18 +18,25 @@ from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import Recipe
-from drawenv import Symbols, load_targets
+from drawenv import Symbols, load_pictures, load_targets
 from drawenv.renderers import Renderer
 
 
-def augmented(pictures: Tensor, strength: float) -> Tensor:
-    """Pictures ``[B, C, H, W]`` turned, scaled, sheared and shifted at random, each its own way."""
+def augmented(pictures: Tensor) -> Tensor:
+    """Pictures ``[B, C, H, W]`` each mirrored, turned, scaled, sheared and shifted at random.
+
+    Turned by any quarter and up to 20 degrees more: an unseen alphabet's strokes look like the
+    known ones' from another side.
+    """
     n = len(pictures)
-    u = (torch.rand(5, n) * 2 - 1) * strength
-    angle, scale, shear = u[0] * 0.4, torch.exp(u[1] * 0.2), u[2] * 0.2
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    shift = u[3:5] * 0.08
-    theta = torch.stack([cos, -sin + shear, shift[0], sin, cos, shift[1]], 1).view(n, 2, 3)
+    u = torch.rand(5, n) * 2 - 1
+    turn, scale, shear, shift = u[0] * 0.35, torch.exp(u[1] * 0.2), u[2] * 0.2, u[3:5] * 0.08
+    cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
+    linear = torch.stack([cos, shear - sin, sin, cos], 1).view(n, 2, 2)
+    linear = linear * (torch.randint(0, 2, (n, 1, 2)) * 2 - 1)  # mirrored along either axis
+    swapped = torch.rand(n, 1, 1) < 0.5
+    linear = torch.where(swapped, linear.flip(2), linear)
+    theta = torch.cat([linear, shift.T.unsqueeze(2)], 2)  # [B, 2, 3]
     grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
     return F.grid_sample(pictures, grid, align_corners=False)
 
@@ -52,7 +59,7 @@ class Pictures:
         built_in = round(self.recipe.symbols * batch)
         pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
         if self.recipe.augment:
-            pictures = augmented(pictures, self.recipe.augment)
+            pictures = augmented(pictures)
         if built_in:
             pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
         return pictures
@@ -124,9 +131,10 @@ def train_drawer(
     renderer = recipe.renderer()
     real = StraightThrough(canvas, renderer)
     batches = Pictures(recipe, seed)
-    held_out = load_targets(f"{recipe.targets}:val", recipe.size)
+    held_out = load_pictures(f"{recipe.targets}:val", recipe.size)
     held_out = to_unit(held_out.images[:: max(len(held_out) // 500, 1)][:500])
-    optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only=("head",))
+    # The memory under Muon saturates after some thousand pictures.
+    optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
     network.half_precision = _bfloat16_is_fast()
     network.requires_grad_(True).train()
 

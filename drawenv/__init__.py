@@ -5,7 +5,7 @@ from drawenv.drawing import Drawing
 from drawenv.envs import ENV_IDS, CanvasEnv, CanvasVectorEnv
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
-from drawenv.targets import ArrayTargets, Symbols, Targets, load_targets
+from drawenv.targets import ArrayTargets, Symbols, Targets, load_pictures, load_targets
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Renderer",
     "Symbols",
     "Targets",
+    "load_pictures",
     "load_targets",
 ]

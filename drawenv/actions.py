@@ -79,9 +79,7 @@ class ActionSpec:
             raise TypeError(f"actions must be floats in [-1, 1], got dtype {array.dtype}")
         shape = (len(self),) if batch is None else (batch, len(self))
         if array.shape != shape:
-            raise ValueError(
-                f"actions must have shape {shape} ({', '.join(self.names)}), got {array.shape}"
-            )
+            raise ValueError(f"actions must have shape {shape} ({', '.join(self.names)}), got {array.shape}")
         array = np.ascontiguousarray(array, np.float32)
         # One comparison finds NaN as well: it is false for it.
         if not (np.abs(array).max(initial=0.0) <= 1.0 + 1e-6):

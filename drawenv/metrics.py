@@ -80,7 +80,7 @@ def stroke_recovery(
         ``stroke_count_error``, drawn less true.
     """
     from scipy.optimize import linear_sum_assignment
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     count = float(len(drawn) - len(true))
     if not drawn or not true:
@@ -88,13 +88,12 @@ def stroke_recovery(
         names = ("stroke_precision", "stroke_recall", "ink_precision", "ink_recall")
         return dict.fromkeys(names, both) | {"stroke_count_error": count}
     drawn, true = [_resample(s) for s in drawn], [_resample(s) for s in true]
-    trees, true_trees = [cKDTree(s) for s in drawn], [cKDTree(s) for s in true]
+    trees, true_trees = [KDTree(s) for s in drawn], [KDTree(s) for s in true]
     # to_true[i][j]: distance of each point of drawn i to true j; to_drawn likewise backwards.
     to_true = [[tree.query(s)[0] for tree in true_trees] for s in drawn]
     to_drawn = [[tree.query(s)[0] for tree in trees] for s in true]
     cost = [
-        [to_true[i][j].mean() + to_drawn[j][i].mean() for j in range(len(true))]
-        for i in range(len(drawn))
+        [to_true[i][j].mean() + to_drawn[j][i].mean() for j in range(len(true))] for i in range(len(drawn))
     ]
     rows, columns = linear_sum_assignment(np.array(cost))
     hits = sum((to_true[i][j] <= tolerance).sum() for i, j in zip(rows, columns, strict=True))

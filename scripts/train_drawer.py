@@ -87,7 +87,9 @@ def main(arguments: Arguments) -> None:
             "validation": last,
         },
     )
-    print(f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})")
+    print(
+        f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"
+    )
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class CanvasVectorEnv(VectorEnv):
         rows = np.flatnonzero(mask)
         for i in rows:
             if seeds[i] is not None or not self._seeded:
-                self._easels.seed(i, np.random.Generator(np.random.PCG64(seeds[i])))
+                self._easels.seed(int(i), np.random.Generator(np.random.PCG64(seeds[i])))
         self._seeded = True
         self._over[rows] = False
         self._easels.reset(rows)
@@ -104,7 +104,7 @@ class CanvasVectorEnv(VectorEnv):
         over = np.flatnonzero(terminated)
         if len(over):
             drawings = np.full(self.num_envs, None, object)
-            drawings[over] = [easels.drawing(i) for i in over]
+            drawings[over] = [easels.drawing(int(i)) for i in over]
             at_end = {"drawing": drawings, "_drawing": terminated.copy()}
             if self.autoreset_mode == AutoresetMode.SAME_STEP:
                 info |= self._final(over, terminated) | {

@@ -13,7 +13,7 @@ from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
 from drawenv.targets.symbols import Symbols, load_symbols
 
-__all__ = ["ArrayTargets", "Symbols", "Targets", "load_targets"]
+__all__ = ["ArrayTargets", "Symbols", "Targets", "load_pictures", "load_targets"]
 
 
 class Targets(Protocol):
@@ -91,9 +91,21 @@ def load_targets(targets, size: int = 64) -> Targets:
     name, _, split = str(targets).partition(":")
     if name in _LOADERS:
         loaded = _LOADERS[name](split or "train", size)
-        return loaded if hasattr(loaded, "sample") else ArrayTargets(*loaded)
+        return ArrayTargets(*loaded) if isinstance(loaded, tuple) else loaded
     if Path(targets).is_dir():
         return ArrayTargets(load_folder(Path(targets), size))
     near = difflib.get_close_matches(name, _LOADERS, 1)
     hint = f"did you mean {near[0]!r}?" if near else "it is no folder either."
     raise ValueError(f"unknown targets {str(targets)!r}; known: {', '.join(_LOADERS)}; {hint}")
+
+
+def load_pictures(targets, size: int = 64) -> ArrayTargets:
+    """A fixed set of pictures, as a test needs it: ``load_targets`` of what has an end.
+
+    Raises:
+        ValueError: the targets are endless.
+    """
+    loaded = load_targets(targets, size)
+    if not isinstance(loaded, ArrayTargets):
+        raise ValueError(f"{targets!r} has no end; name a split of it, for instance '{targets}:test'")
+    return loaded

@@ -62,12 +62,8 @@ def find(name: str) -> Path:
     url, sha256 = FILES[name]
     cache = Path(pooch.os_cache("drawenv"))
     try:
-        return Path(
-            pooch.retrieve(
-                url, f"sha256:{sha256}", fname=Path(name).name, path=cache / Path(name).parent,
-                downloader=pooch.HTTPDownloader(progressbar=False, timeout=20),
-            )  # fmt: skip
-        )
+        folder, file = (cache / name).parent, Path(name).name
+        return Path(pooch.retrieve(url, f"sha256:{sha256}", file, folder, progressbar=True))
     except Exception as error:  # whatever the network says, the user's next step is the same
         raise FileNotFoundError(
             f"{name} is not in DRAWENV_DATA ({own or 'not set'}) nor in {cache}, and downloading "

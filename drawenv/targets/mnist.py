@@ -31,5 +31,6 @@ def load_mnist(split: str, size: int) -> tuple[np.ndarray]:
         return (digits,)
     images = np.empty((len(digits), size, size), np.uint8)
     for i, digit in enumerate(digits):
-        images[i] = Image.fromarray(digit).resize((size, size), Image.Resampling.BILINEAR)
+        stretched = Image.fromarray(digit).resize((size, size), Image.Resampling.BILINEAR)
+        images[i] = np.asarray(stretched)
     return (images,)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 MAX_PIXELS = 100_000_000
@@ -46,35 +47,36 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
         gray = np.asarray(image, np.float32) / 257
     else:
         gray = np.asarray(image.convert("L"), np.float32)
-
-    light = (np.average(gray, weights=alpha) if alpha is not None and alpha.any()
-             else gray.mean()) > 127.5  # fmt: skip
-    if alpha is not None and alpha.min() < 0.5 and invert == "auto":
-        light = not light if _ink_is_opaque(gray, alpha) else light
-    ink = 255 - gray if invert == "yes" or (invert == "auto" and light) else gray
-    if alpha is not None:
-        ink = ink * alpha
+    if alpha is not None and alpha.min() < 0.5:
+        dark_ink = _on_light_paper(gray[alpha > 0.5]) if invert == "auto" else invert == "yes"
+        gray = gray * alpha + (255 if dark_ink else 0) * (1 - alpha)
+    else:
+        dark_ink = gray.mean() > 127.5 if invert == "auto" else invert == "yes"
+    ink = 255 - gray if dark_ink else gray
     return np.clip(ink + 0.5, 0, 255).astype(np.uint8)
 
 
-def _ink_is_opaque(gray: np.ndarray, alpha: np.ndarray) -> bool:
-    """Whether the opaque part is the ink itself (a cut-out), not paper with ink on it."""
-    opaque = gray[alpha > 0.5]
-    return opaque.size > 0 and float(opaque.std()) < 64
+def _on_light_paper(opaque: np.ndarray) -> bool:
+    """Whether what is opaque in a picture with holes goes on light paper."""
+    if opaque.size and np.ptp(opaque) < 128:  # of one tone: it is the ink itself, cut out
+        return bool(opaque.mean() < 127.5)
+    return bool(opaque.size and opaque.mean() > 127.5)  # a piece of the page
 
 
 def _open(path: Path) -> Image.Image:
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured here
+            image = Image.open(path)
+        with image:
             if image.size[0] * image.size[1] > MAX_PIXELS:
                 raise ValueError(
                     f"{path} has {image.size[0]}x{image.size[1]} pixels; the most is "
                     f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first"
                 )
-            image.load()
-            return image.copy()
+            return ImageOps.exif_transpose(image).copy()
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} is too large: {error}") from None
     except (UnidentifiedImageError, OSError, SyntaxError, EOFError) as error:
@@ -83,9 +85,7 @@ def _open(path: Path) -> Image.Image:
 
 def _from_array(array: np.ndarray) -> Image.Image:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        raise ValueError(
-            f"a picture array must be [H, W], [H, W, 3] or [H, W, 4], got {list(array.shape)}"
-        )
+        raise ValueError(f"a picture array must be [H, W], [H, W, 3] or [H, W, 4], got {list(array.shape)}")
     if 0 in array.shape:
         raise ValueError(f"the picture array is empty: {list(array.shape)}")
     if array.dtype.kind == "f":

@@ -21,9 +21,7 @@ class Symbols:
         thickness: range of pen widths in px of 64; one width per symbol.
     """
 
-    def __init__(
-        self, size: int = 64, max_strokes: int = 5, thickness: tuple[float, float] = (4.0, 6.0)
-    ):
+    def __init__(self, size: int = 64, max_strokes: int = 5, thickness: tuple[float, float] = (4.0, 6.0)):
         self.shape = (1, size, size)
         self.max_strokes = max_strokes
         self.thickness = thickness

@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from drawenv import ArrayTargets, Symbols, load_targets
+from drawenv.metrics import mse
+from drawenv.targets import files
+from drawenv.targets.pictures import read_picture, square
+
+
+def test_symbols_are_endless_and_seeded():
+    symbols = load_targets("symbols")
+    first = symbols.sample(20, np.random.default_rng(3))
+    np.testing.assert_array_equal(first, symbols.sample(20, np.random.default_rng(3)))
+    assert first.shape == (20, 1, 64, 64) and first.dtype == np.uint8
+    assert (first.max((1, 2, 3)) == 255).all()
+    assert not (first == symbols.sample(20, np.random.default_rng(4))).all()
+
+
+def test_symbols_know_their_strokes():
+    test = load_targets("symbols:test")
+    assert len(test) == 2000 and {len(s) for s in test.strokes} == {1, 2, 3, 4, 5}
+    for image, strokes in zip(test.images[:50, 0], test.strokes[:50], strict=True):
+        points = np.concatenate(strokes)
+        on_ink = image[points[:, 1].astype(int), points[:, 0].astype(int)]
+        assert (on_ink > 128).mean() > 0.95
+
+
+def test_symbols_of_one_stroke_and_another_size(rng):
+    assert Symbols(32, max_strokes=1).sample(4, rng).shape == (4, 1, 32, 32)
+
+
+def test_mnist(data):
+    train, val, test = (load_targets(f"mnist:{s}") for s in ("train", "val", "test"))
+    assert (len(train), len(val), len(test)) == (55_000, 5_000, 10_000)
+    blank = mse(test.images[:, 0], np.zeros((10_000, 64, 64), np.uint8)).mean()
+    assert blank == pytest.approx(0.1027, abs=0.0001)
+
+
+def test_omniglot_strokes_lie_on_the_ink(data):
+    test = load_targets("omniglot:test")
+    assert len(test) == 1280
+    hits = []
+    for image, strokes in zip(test.images[:200, 0], test.strokes[:200], strict=True):
+        points = np.concatenate(strokes).astype(int).clip(0, 63)
+        hits.append((image[points[:, 1], points[:, 0]] > 64).mean())
+    assert np.mean(hits) > 0.98
+
+
+def test_omniglot_splits_are_disjoint(data):
+    images = [load_targets(f"omniglot:{s}").images for s in ("train", "val", "test")]
+    kinds = [{i.tobytes() for i in split} for split in images]
+    assert sum(map(len, kinds)) == len(set.union(*kinds))
+
+
+@pytest.mark.parametrize("name", ["symbols:x", "mnist:dev", "omniglot:all"])
+def test_unknown_split(name):
+    with pytest.raises(ValueError, match="splits train, val and test"):
+        load_targets(name)
+
+
+@pytest.mark.parametrize(
+    ("targets", "error", "words"),
+    [
+        ("minst", ValueError, "did you mean 'mnist'"),
+        ("/no/such/folder", ValueError, "unknown targets"),
+        (np.zeros((2, 64, 64)), TypeError, "must be uint8"),
+        (np.zeros((64, 64), np.uint8), ValueError, r"\[N, H, W\]"),
+        (np.zeros((0, 64, 64), np.uint8), ValueError, "empty"),
+        (7, TypeError, "a name, a folder, an array or Targets"),
+    ],
+)
+def test_bad_targets(targets, error, words):
+    with pytest.raises(error, match=words):
+        load_targets(targets)
+
+
+def test_folder(tmp_path):
+    with pytest.raises(ValueError, match="holds no pictures"):
+        load_targets(tmp_path)
+    Image.new("L", (40, 20), 255).save(tmp_path / "b.png")
+    Image.fromarray(np.eye(100, dtype=np.uint8) * 255).save(tmp_path / "a.png")
+    targets = load_targets(str(tmp_path))
+    assert targets.images.shape == (2, 1, 64, 64)
+    assert targets.images[0].max() > 50 and targets.images[1].max() == 0
+    (tmp_path / "c.png").write_bytes(b"\x89PNG no more")
+    with pytest.raises(ValueError, match=r"c\.png cannot be read as a picture"):
+        load_targets(tmp_path)
+
+
+def test_missing_data_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRAWENV_DATA", str(tmp_path))
+    monkeypatch.setattr(files.pooch, "os_cache", lambda name: tmp_path / "cache")
+
+    def no_network(*args, **kwargs):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(files.pooch, "retrieve", no_network)
+    with pytest.raises(FileNotFoundError, match=r"t10k-images.*DRAWENV_DATA.*cache.*Put the file"):
+        load_targets("mnist:test")
+
+
+def test_array_targets_sample(rng):
+    targets = ArrayTargets(np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((8, 8), np.uint8))
+    assert set(targets.sample(200, rng)[:, 0, 0, 0]) == {0, 1, 2, 3, 4}
+
+
+INK = np.zeros((30, 30), np.uint8)
+INK[10:20, 14:16] = 255
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        INK,
+        255 - INK,
+        INK / 255.0,
+        INK > 0,
+        np.repeat(INK[..., None], 3, 2),
+        Image.fromarray(255 - INK).convert("RGB"),
+        Image.fromarray(255 - INK).convert("P"),
+        Image.fromarray((255 - INK).astype(np.int32) * 257).convert("I"),
+        np.dstack([INK * 0] * 3 + [INK]),  # black ink, cut out
+        np.dstack([INK * 0 + 255] * 3 + [INK]),  # white ink, cut out
+        np.dstack([255 - INK] * 3 + [np.pad(np.full((28, 28), 255, np.uint8), 1)]),  # a page with holes
+    ],
+)
+def test_every_kind_of_picture_is_read_as_ink(picture):
+    np.testing.assert_allclose(read_picture(picture), INK, atol=2)
+
+
+def test_invert_overrides():
+    assert read_picture(INK, "yes").mean() > 200 and read_picture(255 - INK, "no").mean() > 200
+    with pytest.raises(ValueError, match="auto, yes or no"):
+        read_picture(INK, "maybe")
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (np.zeros((3, 4, 5), np.uint8), r"\[H, W\]"),
+        (np.zeros((0, 5), np.uint8), "empty"),
+        (np.full((5, 5), np.nan), "no NaN"),
+        (np.full((5, 5), 3.0), r"\[0, 1\]"),
+        (np.zeros((5, 5), np.int64), "uint8 or float"),
+    ],
+)
+def test_bad_arrays(picture, words):
+    with pytest.raises(ValueError, match=words):
+        read_picture(picture)
+
+
+def test_huge_picture_is_refused(tmp_path):
+    path = tmp_path / "huge.png"
+    Image.new("1", (20_000, 6_000)).save(path)
+    with pytest.raises(ValueError, match=r"20000x6000 pixels; the most is 100 megapixels"):
+        read_picture(path)
+
+
+def test_square_keeps_the_shape():
+    wide = np.zeros((10, 40), np.uint8)
+    wide[:, 20:] = 255
+    out = square(wide, 64)
+    assert out.shape == (64, 64) and out[:20].max() == 0 and out[30, 50] == 255 and out[30, 10] == 0
