@@ -135,7 +135,7 @@ def make_canvas(renderer: Renderer, size: int, general: bool = False, **options)
 
 def to_unit(pictures: np.ndarray) -> Tensor:
     """uint8 pictures to a float tensor in [0, 1] of the same shape."""
-    return torch.from_numpy(pictures).float().div_(255)
+    return torch.from_numpy(np.divide(pictures, 255, dtype=np.float32))
 
 
 class Rollouts:
@@ -191,7 +191,8 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
 
 def fit_canvas(
     canvas: CanvasNetwork, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
-    matrix_lr: float = 0.02, batch: int = 128, seed: int = 0, report: Callable[[int, float], None] | None = None,
+    matrix_lr: float = 0.02, batch: int = 128, seed: int = 0,
+    report: Callable[[int, float], None] | None = None,
 ) -> int:  # fmt: skip
     """Fit C to random rollouts of R for a time; it is frozen afterwards.
 

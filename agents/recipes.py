@@ -50,7 +50,7 @@ class Recipe:
     canvas: dict = field(default_factory=dict)
     canvas_seconds: float = 240.0
     drawer: dict = field(default_factory=dict)
-    pictures: int = 1_200_000
+    pictures: int = 950_000
     batch: int = 64
     lr: float = 1e-3
     matrix_lr: float = 0.02

@@ -37,11 +37,11 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     from agents import Drawer
 
-    drawer = Drawer.from_pretrained(arguments.recipe)
     out = arguments.out or Path()
     one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
     if one_file and len(arguments.images) > 1:
         raise ValueError(f"{out} is one file, but {len(arguments.images)} pictures are given: name a folder")
+    drawer = Drawer.from_pretrained(arguments.recipe)
     if not one_file:
         out.mkdir(parents=True, exist_ok=True)
     refine = 0 if arguments.preset == "debug" else arguments.refine

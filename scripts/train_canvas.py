@@ -78,9 +78,10 @@ def main(arguments: Arguments) -> None:
         torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     out = arguments.out or Path("runs") / recipe.name
+    command = f"scripts/train_canvas.py {recipe.name} --seed {arguments.seed}"
     if arguments.preset == "debug":
         recipe = recipe.debug()
-    command = f"scripts/train_canvas.py {recipe.name} --seed {arguments.seed}"
+        command += " --preset debug"
     fit(recipe, out, arguments.seed, arguments.seconds, command)
 
 

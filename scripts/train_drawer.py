@@ -50,6 +50,7 @@ def main(arguments: Arguments) -> None:
     command = f"scripts/train_drawer.py {recipe.name} --seed {arguments.seed}"
     if arguments.preset == "debug":
         recipe = recipe.debug()
+        command += " --preset debug"
     if arguments.pictures:
         recipe = replace(recipe, pictures=arguments.pictures)
         command += f" --pictures {arguments.pictures}"

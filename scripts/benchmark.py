@@ -1,0 +1,159 @@
+"""Speed, each figure beside a named reference measured in the same run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scripts.common import machine, run
+
+
+@dataclass
+class Arguments:
+    """Time the renderer, the environments, drawing and a training step on one core."""
+
+    recipe: str = "mnist-4"
+    """Whose drawer draws and trains (pretrained or not makes no difference to the time)."""
+    json: bool = False
+    """Print one JSON object and nothing else on standard output."""
+    out: Path | None = None
+    """Also write that object to this file."""
+    seed: int = 0
+    """Of actions and pictures."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: a fraction of the repetitions."""
+
+
+def best_time(work: Callable[[], object], seconds: float) -> float:
+    """The fastest of as many calls as fit: what the work costs when nothing disturbs it."""
+    work()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def renderer_rows(seconds: float, rng) -> list[dict]:
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    from drawenv import BezierRenderer
+
+    renderer = BezierRenderer(5.0)
+    actions = rng.uniform(-1, 1, (64, 6)).astype(np.float32)
+    canvas, curves = renderer.blank(64, 64), renderer.curves(actions)
+    t = np.linspace(0, 1, 17)[:, None]
+
+    def pillow() -> None:
+        """The common way: Pillow lines at four times the size, shrunk."""
+        for curve in curves:
+            p0, p1, p2 = curve[:6].reshape(3, 2) * 4
+            points = (1 - t) ** 2 * p0 + 2 * t * (1 - t) * p1 + t**2 * p2
+            large = Image.new("L", (256, 256))
+            ImageDraw.Draw(large).line([tuple(p) for p in points], fill=255, width=20, joint="curve")
+            large.resize((64, 64), Image.Resampling.BOX)
+
+    ours = 64 / best_time(lambda: renderer.draw(canvas, actions), seconds)
+    theirs = 64 / best_time(pillow, seconds)
+    return [row("renderer", "strokes/s", ours, "Pillow, 4x supersampled", theirs)]
+
+
+def environment_rows(seconds: float, seed: int) -> list[dict]:
+    import gymnasium as gym
+    import numpy as np
+
+    import drawenv
+
+    images = drawenv.load_pictures("symbols:test").images
+    options = {"targets": images}
+
+    def speed(env) -> float:
+        env.reset(seed=seed)
+        actions = env.action_space.sample()
+
+        def episode() -> None:
+            for _ in range(4):
+                env.step(actions)
+
+        return 4 * env.num_envs / best_time(episode, seconds)
+
+    make = lambda: gym.make("BezierCanvas-v0", targets=np.asarray(images))  # noqa: E731
+    reference = speed(gym.vector.SyncVectorEnv([make] * 8))
+    rows = []
+    for n in (8, 64):
+        native = speed(gym.make_vec("BezierCanvas-v0", num_envs=n, **options))
+        rows.append(row(f"native vector env of {n}", "steps/s", native, "SyncVectorEnv(8)", reference))
+    return rows
+
+
+def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
+    import torch
+
+    from agents import Drawer, get_recipe
+    from agents.canvas import to_unit
+    from agents.imagine import imagine
+    from agents.optimizers import MuonAdam
+    from agents.training import drawing_loss
+    from drawenv import Symbols
+
+    recipe = get_recipe(recipe_name)
+    drawer = Drawer.new(recipe)
+    drawer.canvas.requires_grad_(False)
+    pictures = Symbols(recipe.size).sample(64, rng)
+    latency = best_time(lambda: drawer.drawings(pictures[:1]), seconds)
+    batched = best_time(lambda: drawer.drawings(pictures), seconds) / 64
+    rows = [row("drawing one picture", "pictures/s", 1 / latency, "the same in a batch of 64", 1 / batched)]
+
+    target = to_unit(pictures)
+    optimizer = MuonAdam(drawer.network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
+
+    def step() -> None:
+        _, canvases = imagine(drawer.network, drawer.canvas, target, recipe.strokes)
+        optimizer.step(drawing_loss(canvases, target, 0.1, 0.5) / 100, 1e-6)
+
+    speeds = []
+    for half in (True, False):
+        drawer.network.half_precision = half
+        speeds.append(64 / best_time(step, 2 * seconds))
+    torch.set_num_threads(1)
+    return [*rows, row("training, bfloat16 encoder", "pictures/s", speeds[0], "float32 encoder", speeds[1])]
+
+
+def row(what: str, unit: str, value: float, reference: str, reference_value: float) -> dict:
+    return {
+        "what": what, "unit": unit, "value": value, "reference": reference,
+        "reference_value": reference_value, "ratio": value / reference_value,
+    }  # fmt: skip
+
+
+def main(arguments: Arguments) -> None:
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(arguments.seed)
+    seconds = 0.05 if arguments.preset == "debug" else 3.0
+    rows = renderer_rows(seconds, rng) + environment_rows(seconds, arguments.seed)
+    rows += agent_rows(seconds, arguments.recipe, rng)
+    result = {"machine": machine(), "rows": rows}
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"one core of {result['machine']}; the best of many repetitions")
+    for r in rows:
+        print(
+            f"{r['what']:28} {r['value']:>10,.0f} {r['unit']:10} "
+            f"{r['ratio']:6.2f} x {r['reference']} ({r['reference_value']:,.0f})"
+        )
+
+
+if __name__ == "__main__":
+    run(main, Arguments)

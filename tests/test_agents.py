@@ -1,0 +1,288 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from agents import Drawer, get_recipe
+from agents.canvas import GeneralCanvas, MarkCanvas, Rollouts, canvas_error, fit_canvas, make_canvas, to_unit
+from agents.checkpoints import PRETRAINED, refine_actions, used_strokes
+from agents.drawer import DrawerNetwork
+from agents.evaluation import evaluate
+from agents.imagine import ExactBezier, RealCanvas, StraightThrough, imagine
+from agents.optimizers import MuonAdam
+from agents.recipes import RECIPES
+from agents.reference import best_strokes
+from agents.training import augmented, drawing_loss, train_drawer
+from drawenv import BezierRenderer, Symbols, load_pictures
+
+RENDERER = BezierRenderer(5.0)
+TINY = replace(get_recipe("quickstart").debug(), canvas_seconds=4.0)
+
+
+@pytest.fixture(scope="module")
+def targets():
+    return to_unit(Symbols(max_strokes=3).sample(8, np.random.default_rng(0)))
+
+
+def test_rollouts_are_what_the_renderer_draws():
+    rollouts = Rollouts(RENDERER, 64, 8, steps=3)
+    for _ in range(7):
+        before, actions, after = rollouts()
+        again = RealCanvas(RENDERER)(before, actions)
+        torch.testing.assert_close(again, after, atol=1e-6, rtol=0)
+    ages = {float(b.amax()) for b in before}
+    assert ages == {0.0, 1.0}  # some canvases are blank, some are not
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_canvas_learns(general):
+    torch.manual_seed(0)
+    options = {"width": 16} if general else {"hidden": 64, "marks": 32}
+    canvas = make_canvas(RENDERER, 64, general, **options)
+    assert isinstance(canvas, GeneralCanvas if general else MarkCanvas)
+    before = canvas_error(canvas, RENDERER, n=256)
+    fit_canvas(canvas, RENDERER, seconds=6, batch=32)
+    after = canvas_error(canvas, RENDERER, n=256)
+    assert after < (0.95 if general else 0.5) * min(before, 1.0)
+    assert not any(p.requires_grad for p in canvas.parameters())
+
+
+def test_thick_renderer_gets_a_canvas_too():
+    canvas = make_canvas(BezierRenderer(None), 64)
+    out = canvas(torch.zeros(2, 1, 64, 64), torch.zeros(2, 7))
+    assert out.shape == (2, 1, 64, 64)
+
+
+@pytest.mark.parametrize("thickness", [5.0, 2.0, None])
+@pytest.mark.parametrize("size", [64, 32])
+def test_exact_rasteriser_equals_the_renderer(thickness, size, rng):
+    renderer = BezierRenderer(thickness)
+    exact = ExactBezier(renderer, segments=32)
+    actions = torch.from_numpy(renderer.action_spec.sample(64, rng))
+    blank = torch.zeros(64, 1, size, size)
+    real = RealCanvas(renderer)(blank, actions)
+    assert (exact(blank, actions) - real).abs().mean() < 2e-3
+
+
+def test_exact_rasteriser_has_the_right_gradient():
+    exact = ExactBezier(RENDERER)
+    action = torch.tensor([[-0.5, -0.2, 0.1, 0.4, 0.5, 0.1]], dtype=torch.float64, requires_grad=True)
+    blank = torch.zeros(1, 1, 64, 64, dtype=torch.float64)
+    weight = torch.rand(1, 1, 64, 64, dtype=torch.float64)
+    (exact(blank, action) * weight).sum().backward()
+    for i in range(6):
+        nudge = torch.zeros(1, 6, dtype=torch.float64)
+        nudge[0, i] = 1e-7
+        with torch.no_grad():
+            up, down = ((exact(blank, action + sign * nudge) * weight).sum() for sign in (1, -1))
+        assert action.grad[0, i].item() == pytest.approx((up - down).item() / 2e-7, rel=1e-3)
+
+
+def test_straight_through_has_the_value_of_r_and_the_gradient_of_c(rng):
+    learned = make_canvas(RENDERER, 64, hidden=16, marks=8)
+    actions = torch.from_numpy(RENDERER.action_spec.sample(4, rng)).requires_grad_()
+    blank = torch.zeros(4, 1, 64, 64)
+    value = StraightThrough(learned, RENDERER)(blank, actions)
+    torch.testing.assert_close(value, RealCanvas(RENDERER)(blank, actions), atol=1e-6, rtol=0)
+    gradient = torch.autograd.grad(value.sum(), actions)[0]
+    torch.testing.assert_close(gradient, torch.autograd.grad(learned(blank, actions).sum(), actions)[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"lstm": False}, {"burst": 3}, {"half": True}])
+def test_imagined_drawing_is_the_real_one(options, targets):
+    options = dict(options)
+    half = options.pop("half", False)
+    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32, **options)
+    network.half_precision = half
+    actions, canvases = imagine(network, RealCanvas(RENDERER), targets, 5)
+    assert actions.shape == (8, 5, 6) and actions.abs().max() <= 1 and len(canvases) == 5
+    canvas = RENDERER.blank(8, 64)
+    for k in range(5):
+        RENDERER.draw(canvas, np.ascontiguousarray(actions[:, k].detach().numpy()))
+        torch.testing.assert_close(to_unit(canvas), canvases[k], atol=1e-6, rtol=0)
+
+
+def test_control_point_follows_the_ends():
+    """Zero raw outputs but for the ends: the control point is the chord's middle."""
+    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32)
+    torch.nn.init.zeros_(network.head.weight)
+    with torch.no_grad():
+        network.head.bias.copy_(torch.tensor([0.6, -0.7, 0.0, 0.0, 0.1, 0.3]))
+    actions, _ = imagine(network, RealCanvas(RENDERER), torch.zeros(1, 1, 64, 64), 1)
+    x0, y0, x1, y1, x2, y2 = RENDERER.action_spec.to_physical(actions[0, 0].detach().numpy())
+    assert x1 == pytest.approx((x0 + x2) / 2, abs=1e-3) and y1 == pytest.approx((y0 + y2) / 2, abs=1e-3)
+
+
+def test_every_parameter_learns(targets):
+    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32)
+    _, canvases = imagine(network, ExactBezier(RENDERER), targets, 2)
+    drawing_loss(canvases, targets, 0.1, 1.0).backward()
+    for name, p in network.named_parameters():
+        assert p.grad is not None and p.grad.abs().sum() > 0, name
+
+
+def test_loss_of_the_target_itself_is_zero(targets):
+    assert drawing_loss([targets, targets], targets, 0.2, 1.0) == 0
+    blank = drawing_loss([torch.zeros_like(targets)], targets, 0.2, 0.0)
+    torch.testing.assert_close(blank, targets.square().sum((1, 2, 3)).mean())
+
+
+def test_augmented_pictures_keep_their_ink(targets):
+    torch.manual_seed(0)
+    out = augmented(targets)
+    assert out.shape == targets.shape and out.min() >= 0 and out.max() <= 1
+    assert 0.5 < out.sum() / targets.sum() < 2
+
+
+def test_optimizer_survives_a_bad_batch():
+    module = torch.nn.Linear(4, 4)
+    optimizer = MuonAdam(module, 1e-2, 1e-2)
+    weight = module.weight.detach().clone()
+    optimizer.step((module(torch.ones(1, 4)) * float("nan")).sum(), 1.0)
+    torch.testing.assert_close(module.weight.detach(), weight)
+    optimizer.step(module(torch.ones(1, 4)).sum(), 1.0)
+    assert not torch.equal(module.weight.detach(), weight)
+
+
+def test_training_resumes_where_it_stopped(tmp_path):
+    drawer = Drawer.new(TINY)
+    first = train_drawer(drawer.network, drawer.canvas, TINY, tmp_path)
+    assert first["pictures"] == 256 and 0 < first["mse"] < 1
+    more = replace(TINY, pictures=320)
+    again = Drawer.new(TINY)
+    reports = []
+    train_drawer(again.network, again.canvas, more, tmp_path, report=reports.append)
+    assert [r["pictures"] for r in reports] == [272, 288, 304, 320]
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["pictures"] for row in log] == [256, 320] and log[1]["seconds"] > log[0]["seconds"]
+
+
+def test_drawer_learns_through_the_exact_canvas(targets):
+    """With an exact canvas a few steps on a few pictures must beat the blank page."""
+    torch.manual_seed(0)
+    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=64)
+    optimizer = MuonAdam(network, 3e-3, 0.02, adam_only=("head", "memory"))
+    for step in range(60):
+        _, canvases = imagine(network, ExactBezier(RENDERER, 6), targets, 2)
+        optimizer.step(drawing_loss(canvases, targets, 0.1, 1 - step / 60) / 100, 1.0)
+    _, canvases = imagine(network, RealCanvas(RENDERER), targets, 2)
+    error = (canvases[-1] - targets).square().sum() / targets.square().sum()
+    assert error < 0.85
+
+
+def test_reference_and_refinement_find_a_curve(rng):
+    """One known curve: both must come close to drawing it exactly."""
+    target = to_unit(Symbols(max_strokes=1, thickness=(5.0, 5.0)).sample(2, rng))
+    actions, error = best_strokes(target, RENDERER, strokes=1, steps=60, starts=3)
+    blank = target.square().sum((1, 2, 3))
+    assert (error / blank).max() < 0.2
+    nudged = (actions + 0.05).clamp(-1, 1)
+    canvas = StraightThrough(ExactBezier(RENDERER), RENDERER)
+    refined = refine_actions(canvas, target, nudged, 30)
+
+    def cost(a):
+        return (RealCanvas(RENDERER)(torch.zeros_like(target), a[:, 0]) - target).square().sum((1, 2, 3))
+
+    assert (cost(refined) < 0.7 * cost(nudged)).all()
+    assert torch.equal(refine_actions(canvas, target, nudged, 0), nudged)
+
+
+def test_used_strokes(rng):
+    actions = RENDERER.action_spec.sample(2, rng)[None].repeat(2, 1)  # each stroke twice
+    assert used_strokes(RENDERER, actions[:, [0, 2, 1, 3]], 64).sum() <= 2
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    Drawer.new(TINY).save_pretrained(folder)
+    return folder
+
+
+def test_save_and_load(saved, targets):
+    assert {p.name for p in saved.iterdir()} >= {"drawer.safetensors", "canvas.safetensors", "config.json"}
+    first, second = Drawer.from_pretrained(saved), Drawer.from_pretrained(str(saved))
+    torch.testing.assert_close(first.actions(targets), second.actions(targets))
+    assert first.recipe == TINY
+
+
+def test_draw_any_picture(saved, rng):
+    drawer = Drawer.from_pretrained(saved)
+    picture = np.full((90, 40, 3), 255, np.uint8)
+    picture[20:70, 15:25] = 0
+    drawing = drawer.draw(picture)
+    assert drawing.actions.dtype == np.float32 and drawing.actions.shape[1] == 6
+    assert drawing.render(100).shape == (100, 100)
+    with pytest.raises(ValueError, match="refine must be 0 or more"):
+        drawer.draw(picture, refine=-1)
+
+
+def test_evaluation_of_blank_and_random(saved):
+    drawer = Drawer.from_pretrained(saved)
+    blank = evaluate(drawer, "blank", limit=40)
+    assert blank["mse"] == blank["mse_blank"] == pytest.approx(blank["mse_canvas"]) and blank["strokes"] == 0
+    first = load_pictures("symbols:test").images[:40]
+    assert blank["mse"] == pytest.approx(to_unit(first).square().mean().item(), rel=1e-5)
+    random = evaluate(drawer, "random", limit=40)
+    assert random["mse"] > blank["mse"] and 0 <= random["stroke_precision"] <= 1
+    assert (
+        evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= evaluate(drawer, "drawer", limit=40)["mse"]
+    )
+    with pytest.raises(ValueError, match="agent must be one of"):
+        evaluate(drawer, "ppo")
+
+
+def damaged(folder, tmp_path, file, content):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / file).write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("drawer.safetensors", b"", "damaged or no safetensors"),
+        ("canvas.safetensors", b"x" * 100, "damaged or no safetensors"),
+        ("config.json", b"{", r"config\.json is damaged"),
+        ("config.json", b"[1]", "no JSON object"),
+        ("config.json", b"{}", "no weights of a drawer"),
+        ("config.json", b'{"recipe": {"name": 3, "env_id": 4}}', "describes no recipe of this version"),
+    ],
+)
+def test_damaged_weights(saved, tmp_path, file, content, words):
+    with pytest.raises(ValueError, match=words):
+        Drawer.from_pretrained(damaged(saved, tmp_path, file, content))
+
+
+def test_foreign_weights(saved, tmp_path):
+    foreign = damaged(saved, tmp_path, "drawer.safetensors", (saved / "canvas.safetensors").read_bytes())
+    with pytest.raises(ValueError, match="holds another network's weights: Missing key"):
+        Drawer.from_pretrained(foreign)
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="did you mean 'mnist-4'"):
+        Drawer.from_pretrained("mnist4")
+    with pytest.raises(ValueError, match="unknown recipe 'zzz'; known: quickstart"):
+        get_recipe("zzz")
+
+
+def test_folder_without_weights(tmp_path):
+    with pytest.raises(ValueError, match="holds no weights of a drawer"):
+        Drawer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_pretrained_weights_draw(name):
+    """The weights in the repository are of this code, and beat the blank page by far."""
+    if not (PRETRAINED / name).is_dir():
+        pytest.skip(f"no weights for {name}")
+    drawer = Drawer.from_pretrained(name)
+    pictures = Symbols(max_strokes=2, thickness=(4.3, 5.0)).sample(20, np.random.default_rng(0))
+    drawn = np.stack([d.render(64) for d in drawer.drawings(pictures)])[:, None]
+    error = np.square(drawn / 255.0 - pictures / 255.0).sum() / np.square(pictures / 255.0).sum()
+    assert error < 0.7
+    assert drawer.config["drawer"]["command"].startswith("scripts/train_drawer.py")

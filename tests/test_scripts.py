@@ -1,0 +1,131 @@
+"""The scripts as a person runs them: from the command line, at debug size."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from drawenv import Drawing
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem != "common")
+
+
+def script(name, *arguments, code=0):
+    command = [sys.executable, f"scripts/{name}.py", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A drawer trained by the scripts at debug size."""
+    out = tmp_path_factory.mktemp("run")
+    script("train_canvas", "quickstart", "--preset", "debug", "--out", out)
+    script("train_drawer", "quickstart", "--preset", "debug", "--out", out, "--threads", 1)
+    return out
+
+
+@pytest.fixture
+def picture(tmp_path):
+    paper = np.full((50, 70), 255, np.uint8)
+    paper[20:25, 10:60] = 0
+    Image.fromarray(paper).save(tmp_path / "line.png")
+    return tmp_path / "line.png"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help(name):
+    assert "--preset" in script(name, "--help").stdout
+
+
+def test_weights_record_how_they_were_made(weights):
+    config = json.loads((weights / "config.json").read_text())
+    assert config["recipe"]["name"] == "quickstart"
+    assert config["drawer"]["command"] == "scripts/train_drawer.py quickstart --seed 0 --preset debug"
+    assert config["canvas"]["command"] == "scripts/train_canvas.py quickstart --seed 0 --preset debug"
+    assert config["drawer"]["validation"]["pictures"] == 256 and config["canvas"]["steps"] > 0
+    assert {"drawer.safetensors", "canvas.safetensors", "log.jsonl"} <= {p.name for p in weights.iterdir()}
+
+
+def test_training_again_goes_on(weights):
+    done = script("train_drawer", "quickstart", "--preset", "debug", "--out", weights, "--pictures", 288)
+    assert "validation mse" in done.stdout
+    log = [json.loads(line)["pictures"] for line in (weights / "log.jsonl").read_text().splitlines()]
+    assert log == [256, 288]
+
+
+def test_evaluate(weights, tmp_path):
+    arguments = ("quickstart", "--weights", weights, "--preset", "debug", "--json")
+    result = json.loads(script("evaluate", *arguments, "--out", tmp_path / "r.json").stdout)
+    assert result == json.loads((tmp_path / "r.json").read_text())
+    assert result["n"] == 50 and result["recipe"] == "quickstart" and result["split"] == "symbols:test"
+    assert {"mse", "mse_canvas", "mse_blank", "psnr", "strokes", "seconds_per_image"} <= result.keys()
+    blank = json.loads(script("evaluate", *arguments, "--agent", "blank").stdout)
+    assert blank["mse"] == blank["mse_blank"] == result["mse_blank"]
+
+
+def test_evaluate_a_folder(weights, picture):
+    arguments = ("quickstart", "--weights", weights, "--json", "--images", picture.parent)
+    assert json.loads(script("evaluate", *arguments).stdout)["n"] == 1
+
+
+def test_draw_one_file(weights, picture, tmp_path):
+    for ending in ("svg", "png", "gif", "json"):
+        script("draw", picture, "--recipe", weights, "-o", tmp_path / f"out.{ending}")
+    assert len(Drawing.load(tmp_path / "out.json")) <= 4
+    assert (tmp_path / "out.svg").read_text().startswith("<svg")
+
+
+def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    done = script(
+        "draw", picture, tmp_path / "broken.png", tmp_path / "absent.png", "--recipe", weights,
+        "-o", out, "--gif", "--sheet", tmp_path / "sheet.png", code=2,
+    )  # fmt: skip
+    assert {p.name for p in out.iterdir()} == {"line.svg", "line.gif"}
+    assert "broken.png cannot be read as a picture" in done.stderr
+    assert "no such file" in done.stderr and "absent.png" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (128, 256)
+
+
+def test_reference_and_benchmark(tmp_path):
+    result = json.loads(script("reference", "quickstart", "--preset", "debug", "--json").stdout)
+    assert result["n"] == 2 and result["mse"] > 0
+    script("benchmark", "--preset", "debug", "--out", tmp_path / "b.json")
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert len(rows) == 5 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("train_canvas", ["mnist4"], "did you mean 'mnist-4'"),
+        ("train_drawer", ["quikstart"], "did you mean 'quickstart'"),
+        ("evaluate", ["mnits-4"], "did you mean 'mnist-4'"),
+        ("evaluate", ["quickstart", "--weights", "tests"], "tests holds no weights of a drawer"),
+        ("evaluate", ["quickstart", "--weights", "nowhere"], "unknown recipe 'nowhere'"),
+        ("draw", ["a.png", "b.png", "-o", "x.svg"], "x.svg is one file, but 2 pictures"),
+        ("draw", ["a.png", "--recipe", "sketch"], "unknown recipe 'sketch'"),
+    ],
+)
+def test_bad_arguments_get_one_line(name, arguments, words):
+    done = script(name, *arguments, code=2)
+    assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_damaged_weights_get_one_line(weights, picture, tmp_path):
+    for path in weights.glob("*.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "drawer.safetensors").write_bytes(b"damaged")
+    done = script("draw", picture, "--recipe", tmp_path, code=2)
+    assert "drawer.safetensors is damaged" in done.stderr and len(done.stderr.strip().splitlines()) == 1
