@@ -194,7 +194,7 @@ def used_strokes(renderer, actions: np.ndarray, size: int) -> np.ndarray:
 
 
 @torch.enable_grad()
-def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.02) -> Tensor:
+def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.04) -> Tensor:
     """Gradient descent on the actions themselves, picture by picture.
 
     Args:

@@ -36,7 +36,7 @@ class Recipe:
         blur_until: share of the run by which the blurred losses have faded out.
         real_from: share of the run after which canvases are the real renderer's, with the
             gradient of C (straight-through).
-        start_from: recipe whose drawer this one starts from.
+        start_from: recipe whose drawer (but for a head of another shape) this one starts from.
     """
 
     name: str
@@ -84,7 +84,7 @@ _ALL = (
     Recipe("mnist-4"),
     Recipe(
         "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
-        drawer={"burst": 5}, pictures=800_000,
+        drawer={"burst": 5}, start_from="mnist-4", pictures=800_000,
     ),
     Recipe(
         "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,

@@ -49,7 +49,9 @@ def main() -> None:
     for name, strokes in DIGITS.items():
         drawing = digit(strokes, rng.uniform(4.0, 6.0), rng.uniform(-0.1, 0.25))
         save(drawing.render(256), FOLDER / "digits" / f"{name}.png")
-    for i, ink in enumerate(Symbols(256, max_strokes=4).sample(10, rng)[:, 0]):
+    symbols = Symbols(256, max_strokes=4).sample(40, rng)[:, 0]
+    richest = sorted(symbols, key=lambda ink: -int(ink.sum(dtype=int)))[:10]
+    for i, ink in enumerate(richest):
         save(ink, FOLDER / "symbols" / f"{i}.png")
 
 

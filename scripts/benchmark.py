@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -66,12 +67,10 @@ def renderer_rows(seconds: float, rng) -> list[dict]:
 
 def environment_rows(seconds: float, seed: int) -> list[dict]:
     import gymnasium as gym
-    import numpy as np
 
     import drawenv
 
     images = drawenv.load_pictures("symbols:test").images
-    options = {"targets": images}
 
     def speed(env) -> float:
         env.reset(seed=seed)
@@ -83,11 +82,11 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
 
         return 4 * env.num_envs / best_time(episode, seconds)
 
-    make = lambda: gym.make("BezierCanvas-v0", targets=np.asarray(images))  # noqa: E731
-    reference = speed(gym.vector.SyncVectorEnv([make] * 8))
+    single = functools.partial(gym.make, "BezierCanvas-v0", targets=images)
+    reference = speed(gym.vector.SyncVectorEnv([single] * 8))
     rows = []
     for n in (8, 64):
-        native = speed(gym.make_vec("BezierCanvas-v0", num_envs=n, **options))
+        native = speed(gym.make_vec("BezierCanvas-v0", num_envs=n, targets=images))
         rows.append(row(f"native vector env of {n}", "steps/s", native, "SyncVectorEnv(8)", reference))
     return rows
 

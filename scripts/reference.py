@@ -19,7 +19,7 @@ class Arguments:
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe whose renderer, targets and number of strokes are taken."""
     n: int = 100
-    """Pictures: every so-manieth of the split."""
+    """Pictures: evenly spaced over the split."""
     split: Literal["test", "val"] = "test"
     """Which split."""
     steps: int = 150
@@ -44,11 +44,14 @@ def main(arguments: Arguments) -> None:
     from agents.canvas import to_unit
     from agents.recipes import get_recipe
     from agents.reference import best_strokes
-    from drawenv import load_pictures
+    from drawenv import BezierRenderer, load_pictures
 
     recipe = get_recipe(arguments.recipe)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    renderer = recipe.renderer()
+    if not isinstance(renderer, BezierRenderer):
+        raise ValueError(f"the reference knows Bézier curves only; {recipe.name} draws something else")
     n, steps, starts = arguments.n, arguments.steps, arguments.starts
     if arguments.preset == "debug":
         n, steps, starts = 2, 3, 1
@@ -60,7 +63,7 @@ def main(arguments: Arguments) -> None:
         task = bar.add_task("reference", total=len(batches) * steps * starts, note="")
         for i, batch in enumerate(batches):
             _, error = best_strokes(
-                batch, recipe.renderer(), recipe.strokes, steps, starts, seed=arguments.seed + i,
+                batch, renderer, recipe.strokes, steps, starts, seed=arguments.seed + i,
                 report=lambda done, total, i=i: bar.update(task, completed=i * total + done),
             )  # fmt: skip
             errors.append(error)

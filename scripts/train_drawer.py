@@ -64,8 +64,10 @@ def main(arguments: Arguments) -> None:
     drawer = Drawer.new(recipe)
     load_weights(drawer.canvas, out / "canvas.safetensors")
     if recipe.start_from:
-        earlier = Drawer.from_pretrained(recipe.start_from)
-        drawer.network.load_state_dict(earlier.network.state_dict())
+        start = Drawer.from_pretrained(recipe.start_from).network.state_dict()
+        own = drawer.network.state_dict()
+        fits = {name: value for name, value in start.items() if value.shape == own[name].shape}
+        drawer.network.load_state_dict(own | fits)  # the head may be of another shape
     with progress() as bar:
         task = bar.add_task(f"drawer of {recipe.name}", total=recipe.pictures, note="")
 
