@@ -10,10 +10,11 @@ import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from agents.canvas import make_canvas, to_unit
 from agents.drawer import DrawerNetwork
+from agents.finish import refine_actions, useful_strokes
 from agents.imagine import RealCanvas, StraightThrough, imagine
 from agents.recipes import RECIPES, Recipe, get_recipe
 from drawenv import Drawing
@@ -159,70 +160,29 @@ class Drawer(ModelHubMixin):
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
 
         Returns:
-            The drawing; strokes that changed no pixel are left out.
+            The drawing; strokes that bring it no closer to the picture are left out.
         """
         ink = square(read_picture(image, invert), self.recipe.size)
         return self.drawings(ink[None, None], refine)[0]
 
     def drawings(self, targets: np.ndarray, refine: int = 0) -> list[Drawing]:
         """Drawings of a batch of pictures, uint8 ``[n, C, size, size]``, light ink on black."""
-        actions = self.actions(to_unit(targets), refine).numpy()
-        used = used_strokes(self.renderer, actions, self.recipe.size)
-        return [Drawing(a[u], self.renderer) for a, u in zip(actions, used, strict=True)]
+        actions, useful = self.strokes(targets, refine)
+        return [Drawing(a[u], self.renderer) for a, u in zip(actions, useful, strict=True)]
 
     @torch.no_grad()
-    def actions(self, target: Tensor, refine: int = 0) -> Tensor:
-        """Actions ``[B, strokes, n]`` for targets ``[B, C, H, W]`` in [0, 1]."""
+    def strokes(self, targets: np.ndarray, refine: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The same as arrays: actions float32 ``[n, strokes, action_dim]``, bool ``[n, strokes]`` to keep.
+
+        Raises:
+            ValueError: ``refine`` is negative.
+        """
         if refine < 0:
             raise ValueError(f"refine must be 0 or more steps, got {refine}")
+        target = to_unit(targets)
         actions, _ = imagine(self.network, RealCanvas(self.renderer), target, self.recipe.strokes)
         if refine:
             canvas = StraightThrough(self.canvas, self.renderer)
             actions = refine_actions(canvas, target, actions, refine)
-        return actions
-
-
-def used_strokes(renderer, actions: np.ndarray, size: int) -> np.ndarray:
-    """Which strokes change a pixel when they are drawn: bool ``[B, strokes]``."""
-    canvas = renderer.blank(len(actions), size)
-    used = np.empty(actions.shape[:2], bool)
-    for k in range(actions.shape[1]):
-        before = canvas.copy()
-        renderer.draw(canvas, np.ascontiguousarray(actions[:, k]))
-        used[:, k] = (canvas != before).any((1, 2, 3))
-    return used
-
-
-@torch.enable_grad()
-def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.04) -> Tensor:
-    """Gradient descent on the actions themselves, picture by picture.
-
-    Args:
-        canvas: a canvas function whose values are the real renderer's (``StraightThrough``).
-        target: ``[B, C, H, W]`` in [0, 1].
-        actions: ``[B, strokes, n]``, where to start.
-        steps: how many.
-        lr: Adam's learning rate, falling to zero.
-
-    Returns:
-        For each picture the best actions met, by the values of ``canvas``.
-    """
-    moving = actions.clone().requires_grad_()
-    optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
-    best, best_error = actions.clone(), torch.full((len(actions),), torch.inf)
-    for step in range(steps + 1):  # the last round only looks
-        x = torch.zeros_like(target)
-        for k in range(actions.shape[1]):
-            x = canvas(x, moving[:, k])
-        error = (x - target).square().sum((1, 2, 3))
-        better = error.detach() < best_error
-        best[better], best_error[better] = moving.detach()[better], error.detach()[better]
-        if step == steps:
-            break
-        optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
-        optimizer.zero_grad()
-        error.sum().backward()
-        optimizer.step()
-        with torch.no_grad():
-            moving.clamp_(-1, 1)
-    return best
+        actions = actions.numpy()
+        return actions, useful_strokes(self.renderer, actions, targets)

@@ -7,13 +7,26 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from agents.canvas import to_unit
-from agents.checkpoints import Drawer, used_strokes
+from agents.checkpoints import Drawer
+from agents.finish import draw_kept
 from drawenv import load_pictures
+from drawenv.drawing import joined
 from drawenv.metrics import iou, mse, psnr, stroke_recovery
 
 AGENTS = ("drawer", "random", "blank")
+
+
+@torch.no_grad()
+def draw_imagined(canvas, actions: np.ndarray, keep: np.ndarray, shape: tuple) -> Tensor:
+    """The kept strokes as C imagines them, ``[B, C, H, W]``."""
+    x = torch.zeros(shape)
+    for k in range(actions.shape[1]):
+        kept = torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1)
+        x = torch.where(kept, canvas(x, torch.from_numpy(actions[:, k])), x)
+    return x
 
 
 def evaluate(
@@ -33,8 +46,8 @@ def evaluate(
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the
-        same actions under C), ``mse_blank``, ``mse_over_blank``, ``psnr``, ``iou``, ``strokes``
-        (mean used), ``seconds_per_image`` (in batches of 100), and stroke recovery where the
+        same strokes under C), ``mse_blank``, ``mse_over_blank``, ``psnr``, ``iou``, ``strokes``
+        (mean kept), ``seconds_per_image`` (in batches of 100), and stroke recovery where the
         targets know their strokes.
     """
     if agent not in AGENTS:
@@ -49,29 +62,24 @@ def evaluate(
         batch = images[start : start + 100]
         begun = time.perf_counter()
         if agent == "drawer":
-            actions = drawer.actions(to_unit(batch), refine).numpy()
+            actions, keep = drawer.strokes(batch, refine)
         else:
             strokes = recipe.strokes if agent == "random" else 0
             shape = (len(batch), strokes, len(renderer.action_spec))
             actions = rng.uniform(-1, 1, shape).astype(np.float32)
+            keep = np.ones(shape[:2], bool)
         sums["seconds"] += time.perf_counter() - begun
-        canvas = renderer.blank(len(batch), recipe.size)
-        imagined = torch.zeros(canvas.shape)
-        for k in range(actions.shape[1]):
-            action = np.ascontiguousarray(actions[:, k])
-            renderer.draw(canvas, action)
-            with torch.no_grad():
-                imagined = drawer.canvas(imagined, torch.from_numpy(action))
-        used = used_strokes(renderer, actions, recipe.size)
+        canvas = draw_kept(renderer, actions, keep, recipe.size)
+        imagined = draw_imagined(drawer.canvas, actions, keep, canvas.shape)
         sums["mse"] += mse(canvas, batch).sum()
         sums["mse_canvas"] += (imagined - to_unit(batch)).square().mean((1, 2, 3)).sum().item()
         sums["mse_blank"] += mse(renderer.blank(len(batch), recipe.size), batch).sum()
         sums["iou"] += iou(canvas, batch).sum()
-        sums["strokes"] += used.sum()
+        sums["strokes"] += keep.sum()
         if targets.strokes and polylines:
             for i in range(len(batch)):
-                drawn = polylines(actions[i][used[i]])
-                recovery.append(stroke_recovery(drawn, targets.strokes[start + i]))
+                pens = joined(polylines(actions[i][keep[i]]))
+                recovery.append(stroke_recovery(pens, targets.strokes[start + i]))
         if report:
             report(min(start + 100, len(images)), len(images))
     n = len(images)

@@ -112,3 +112,51 @@ class Drawing:
 def _picture(canvas: np.ndarray) -> np.ndarray:
     """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
     return canvas[0, 0].copy() if canvas.shape[1] == 1 else canvas[0].transpose(1, 2, 0).copy()
+
+
+def joined(paths: list[np.ndarray], reach: float = 3.0) -> list[np.ndarray]:
+    """Paths whose ends meet, as one path each: what a pen draws without being lifted.
+
+    Args:
+        paths: polylines ``[k, 2]``, in px of a 64-px canvas.
+        reach: the ends of two paths meet if they are at most so many px apart. Where several
+            meet, those are joined that lie closest and go on straightest.
+
+    Returns:
+        Fewer or as many polylines; a path may be turned round, and may close on itself.
+    """
+    ends = [(i, side) for i in range(len(paths)) for side in (0, -1)]
+
+    def heading(i: int, side: int) -> np.ndarray:
+        """Out of the path at one of its ends, a unit vector."""
+        path = paths[i] if side == -1 else paths[i][::-1]
+        out = path[-1] - path[max(len(path) - 5, 0)]
+        return out / max(float(np.hypot(*out)), 1e-6)
+
+    meetings = []
+    for n, (i, a) in enumerate(ends):
+        for j, b in ends[n + 1 :]:
+            gap = float(np.hypot(*(paths[i][a] - paths[j][b])))
+            if i != j and gap <= reach:
+                bend = 1 + float(heading(i, a) @ heading(j, b))  # 0 straight on, 2 back again
+                if bend < 1.5:
+                    meetings.append((gap / reach + bend, i, a, j, b))
+    chain = list(range(len(paths)))  # which chain each path is of
+    lines = {i: [(i, False)] for i in chain}  # chain: its paths in order, turned round or not
+    free = set(ends)
+    for _, i, a, j, b in sorted(meetings):
+        if (i, a) not in free or (j, b) not in free or chain[i] == chain[j]:
+            continue
+        free -= {(i, a), (j, b)}
+        first, second = lines.pop(chain[i]), lines.pop(chain[j])
+        if first[-1] != (i, a == 0):  # the meeting end must be the chain's last
+            first = [(p, not turned) for p, turned in reversed(first)]
+        if second[0] != (j, b == -1):
+            second = [(p, not turned) for p, turned in reversed(second)]
+        for p, _ in second:
+            chain[p] = chain[i]
+        lines[chain[i]] = first + second
+    return [
+        np.concatenate([paths[p][::-1] if turned else paths[p] for p, turned in line])
+        for line in lines.values()
+    ]

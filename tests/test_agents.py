@@ -7,9 +7,10 @@ import torch
 
 from agents import Drawer, get_recipe
 from agents.canvas import GeneralCanvas, MarkCanvas, Rollouts, canvas_error, fit_canvas, make_canvas, to_unit
-from agents.checkpoints import PRETRAINED, refine_actions, used_strokes
+from agents.checkpoints import PRETRAINED
 from agents.drawer import DrawerNetwork
 from agents.evaluation import evaluate
+from agents.finish import draw_kept, refine_actions, useful_strokes
 from agents.imagine import ExactBezier, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import RECIPES
@@ -189,9 +190,16 @@ def test_reference_and_refinement_find_a_curve(rng):
     assert torch.equal(refine_actions(canvas, target, nudged, 0), nudged)
 
 
-def test_used_strokes(rng):
-    actions = RENDERER.action_spec.sample(2, rng)[None].repeat(2, 1)  # each stroke twice
-    assert used_strokes(RENDERER, actions[:, [0, 2, 1, 3]], 64).sum() <= 2
+def test_useful_strokes(rng):
+    """Of strokes drawn twice one is kept; what misses the target is not; nothing gets worse."""
+    actions = RENDERER.action_spec.sample(60, rng).reshape(20, 3, 6)
+    targets = draw_kept(RENDERER, actions, np.ones((20, 3), bool), 64)
+    twice = actions.repeat(2, 1)
+    keep = useful_strokes(RENDERER, twice, targets)
+    np.testing.assert_array_equal(draw_kept(RENDERER, twice, keep, 64), targets)
+    assert (keep.sum(1) <= 3).all()
+    assert useful_strokes(RENDERER, actions, np.zeros_like(targets)).sum() <= 2  # nothing to draw
+    assert useful_strokes(RENDERER, actions[:, :0], targets).shape == (20, 0)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +212,8 @@ def saved(tmp_path_factory):
 def test_save_and_load(saved, targets):
     assert {p.name for p in saved.iterdir()} >= {"drawer.safetensors", "canvas.safetensors", "config.json"}
     first, second = Drawer.from_pretrained(saved), Drawer.from_pretrained(str(saved))
-    torch.testing.assert_close(first.actions(targets), second.actions(targets))
+    pictures = (255 * targets).byte().numpy()
+    np.testing.assert_array_equal(first.strokes(pictures)[0], second.strokes(pictures)[0])
     assert first.recipe == TINY
 
 

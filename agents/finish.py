@@ -1,0 +1,97 @@
+"""What is done to strokes after they are chosen: better places, and no more than are needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from drawenv.metrics import squared_error
+from drawenv.renderers import Renderer
+
+
+@torch.enable_grad()
+def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.04) -> Tensor:
+    """Gradient descent on the actions themselves, picture by picture.
+
+    Args:
+        canvas: a canvas function whose values are the real renderer's (``StraightThrough``).
+        target: ``[B, C, H, W]`` in [0, 1].
+        actions: ``[B, strokes, n]``, where to start.
+        steps: how many.
+        lr: Adam's learning rate, falling to zero.
+
+    Returns:
+        For each picture the best actions met, by the values of ``canvas``.
+    """
+    moving = actions.clone().requires_grad_()
+    optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
+    best, best_error = actions.clone(), torch.full((len(actions),), torch.inf)
+    for step in range(steps + 1):  # the last round only looks
+        x = torch.zeros_like(target)
+        for k in range(actions.shape[1]):
+            x = canvas(x, moving[:, k])
+        error = (x - target).square().sum((1, 2, 3))
+        better = error.detach() < best_error
+        best[better], best_error[better] = moving.detach()[better], error.detach()[better]
+        if step == steps:
+            break
+        optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
+        optimizer.zero_grad()
+        error.sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            moving.clamp_(-1, 1)
+    return best
+
+
+def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, size: int) -> np.ndarray:
+    """Canvases uint8 ``[B, C, size, size]`` with the strokes that are kept.
+
+    Args:
+        renderer: draws them.
+        actions: float32 ``[B, strokes, n]``.
+        keep: bool ``[B, strokes]``.
+        size: side of the canvases in pixels.
+    """
+    canvas = renderer.blank(len(actions), size)
+    for k in range(actions.shape[1]):
+        rows = keep[:, k]
+        part = canvas[rows]
+        renderer.draw(part, actions[rows, k])
+        canvas[rows] = part
+    return canvas
+
+
+def useful_strokes(renderer: Renderer, actions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Which strokes a drawing needs: without any one of them it would be further from its target.
+
+    One after the other the least useful stroke is left out, as long as that costs nothing.
+
+    Args:
+        renderer: draws them.
+        actions: float32 ``[B, strokes, n]``.
+        targets: uint8 ``[B, C, size, size]``.
+
+    Returns:
+        bool ``[B, strokes]``.
+    """
+    keep = np.ones(actions.shape[:2], bool)
+    size = targets.shape[-1]
+    error = squared_error(draw_kept(renderer, actions, keep, size), targets)
+    open_rows = np.arange(len(actions)) if actions.shape[1] else np.empty(0, int)
+    while len(open_rows):  # drawings from which one more may be left out
+        a, t, kept = actions[open_rows], targets[open_rows], keep[open_rows]
+        without = np.empty(kept.shape, np.int64)
+        for k in range(kept.shape[1]):
+            others = kept.copy()
+            others[:, k] = False
+            without[:, k] = squared_error(draw_kept(renderer, a, others, size), t)
+        without[~kept] = np.iinfo(np.int64).max
+        worst = without.argmin(1)
+        lowest = without[np.arange(len(worst)), worst]
+        drop = lowest <= error[open_rows]
+        open_rows, worst = open_rows[drop], worst[drop]
+        keep[open_rows, worst] = False
+        error[open_rows] = lowest[drop]
+    return keep
