@@ -50,6 +50,8 @@ class MarkCanvas(nn.Module):
             nn.Linear(hidden, hidden), nn.SiLU(),
             nn.Linear(hidden, marks * 5),
         )  # fmt: skip
+        # Places that move in proportion to the action (a curve's points do) need no MLP.
+        self.skip = nn.Linear(action_dim, marks * 5)
         self.bias = nn.Parameter(torch.tensor(-6.0))  # mostly black: sigmoid(-6) = 0.0025
         self.register_buffer("at", (torch.arange(grid) + 0.5) / grid * 2 - 1, persistent=False)
         # Bilinear upsampling as a matrix: two small products are faster than F.interpolate.
@@ -58,7 +60,7 @@ class MarkCanvas(nn.Module):
 
     def logits(self, actions: Tensor) -> Tensor:
         """Actions ``[B, n]`` to logits of the mark on a blank canvas ``[B, 1, H, W]``."""
-        p = self.mlp(actions).view(len(actions), self.marks, 5)
+        p = (self.mlp(actions) + self.skip(actions)).view(len(actions), self.marks, 5)
         centre, width, weight = p[..., 0:2], p[..., 2:4], p[..., 4:5]  # [B, M, 2|2|1]
         sharp = torch.exp(1.5 - width.clamp(-3, 3))
         bumps = torch.exp(-((self.at - centre[..., None]) * sharp[..., None]).square())

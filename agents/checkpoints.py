@@ -15,7 +15,7 @@ from torch import nn
 from agents.canvas import make_canvas, to_unit
 from agents.drawer import DrawerNetwork
 from agents.finish import refine_actions, useful_strokes
-from agents.imagine import RealCanvas, StraightThrough, imagine
+from agents.imagine import RealCanvas, imagine
 from agents.recipes import RECIPES, Recipe, get_recipe
 from drawenv import Drawing
 from drawenv.targets.pictures import read_picture, square
@@ -128,10 +128,16 @@ class Drawer(ModelHubMixin):
                          local_files_only=False, token=None, **_) -> Drawer:  # fmt: skip
         folder = Path(model_id)
         if not folder.is_dir():
-            patterns = ["*.safetensors", "config.json"]
-            options = {"cache_dir": cache_dir, "token": token, "force_download": force_download}
-            options |= {"local_files_only": local_files_only, "allow_patterns": patterns}
-            folder = Path(snapshot_download(model_id, revision=revision, **options))
+            downloaded = snapshot_download(
+                model_id,
+                revision=revision,
+                cache_dir=cache_dir,
+                token=token,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                allow_patterns=["*.safetensors", "config.json"],
+            )
+            folder = Path(downloaded)
         config = read_config(folder)
         try:
             drawer = cls.new(Recipe(**config["recipe"]))
@@ -180,9 +186,9 @@ class Drawer(ModelHubMixin):
         if refine < 0:
             raise ValueError(f"refine must be 0 or more steps, got {refine}")
         target = to_unit(targets)
-        actions, _ = imagine(self.network, RealCanvas(self.renderer), target, self.recipe.strokes)
+        real = RealCanvas(self.renderer)
+        actions, _ = imagine(self.network, real, target, self.recipe.strokes)
         if refine:
-            canvas = StraightThrough(self.canvas, self.renderer)
-            actions = refine_actions(canvas, target, actions, refine)
+            actions = refine_actions(self.canvas, real, target, actions, refine)
         actions = actions.numpy()
         return actions, useful_strokes(self.renderer, actions, targets)

@@ -6,42 +6,53 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.imagine import CanvasFunction
 from drawenv.metrics import squared_error
 from drawenv.renderers import Renderer
 
 
-@torch.enable_grad()
-def refine_actions(canvas, target: Tensor, actions: Tensor, steps: int, lr: float = 0.04) -> Tensor:
+def refine_actions(
+    canvas: CanvasFunction,
+    real: CanvasFunction,
+    target: Tensor,
+    actions: Tensor,
+    steps: int,
+    lr: float = 0.04,
+) -> Tensor:
     """Gradient descent on the actions themselves, picture by picture.
 
     Args:
-        canvas: a canvas function whose values are the real renderer's (``StraightThrough``).
+        canvas: a differentiable canvas function, for the gradient. The learned C, not
+            straight-through: its own values fit its gradient better than the real ones do.
+        real: the canvas function that decides which actions are best.
         target: ``[B, C, H, W]`` in [0, 1].
         actions: ``[B, strokes, n]``, where to start.
         steps: how many.
         lr: Adam's learning rate, falling to zero.
 
     Returns:
-        For each picture the best actions met, by the values of ``canvas``.
+        For each picture the best actions met, by ``real``; never worse than ``actions``.
     """
+
+    def error(function: CanvasFunction, moving: Tensor) -> Tensor:
+        x = torch.zeros_like(target)
+        for k in range(moving.shape[1]):
+            x = function(x, moving[:, k])
+        return (x - target).square().sum((1, 2, 3))  # [B]
+
     moving = actions.clone().requires_grad_()
     optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
-    best, best_error = actions.clone(), torch.full((len(actions),), torch.inf)
-    for step in range(steps + 1):  # the last round only looks
-        x = torch.zeros_like(target)
-        for k in range(actions.shape[1]):
-            x = canvas(x, moving[:, k])
-        error = (x - target).square().sum((1, 2, 3))
-        better = error.detach() < best_error
-        best[better], best_error[better] = moving.detach()[better], error.detach()[better]
-        if step == steps:
-            break
+    best, best_error = actions.clone(), error(real, actions)
+    for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
         optimizer.zero_grad()
-        error.sum().backward()
+        with torch.enable_grad():
+            error(canvas, moving).sum().backward()
         optimizer.step()
-        with torch.no_grad():
-            moving.clamp_(-1, 1)
+        now = moving.detach().clamp_(-1, 1)
+        now_error = error(real, now)
+        better = now_error < best_error
+        best[better], best_error[better] = now[better], now_error[better]
     return best
 
 

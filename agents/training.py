@@ -22,20 +22,22 @@ from drawenv import Symbols, load_pictures, load_targets
 from drawenv.renderers import Renderer
 
 
-def augmented(pictures: Tensor) -> Tensor:
-    """Pictures ``[B, C, H, W]`` each mirrored, turned, scaled, sheared and shifted at random.
+def augmented(pictures: Tensor, mirror: bool) -> Tensor:
+    """Pictures ``[B, C, H, W]`` each turned, scaled, sheared and shifted a little at random.
 
-    Turned by any quarter and up to 20 degrees more: an unseen alphabet's strokes look like the
-    known ones' from another side.
+    Args:
+        pictures: in [0, 1].
+        mirror: also mirrored and turned by quarters: an unseen alphabet's strokes look like the
+            known ones' from another side.
     """
     n = len(pictures)
     u = torch.rand(5, n) * 2 - 1
     turn, scale, shear, shift = u[0] * 0.35, torch.exp(u[1] * 0.2), u[2] * 0.2, u[3:5] * 0.08
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
     linear = torch.stack([cos, shear - sin, sin, cos], 1).view(n, 2, 2)
-    linear = linear * (torch.randint(0, 2, (n, 1, 2)) * 2 - 1)  # mirrored along either axis
-    swapped = torch.rand(n, 1, 1) < 0.5
-    linear = torch.where(swapped, linear.flip(2), linear)
+    if mirror:
+        linear = linear * (torch.randint(0, 2, (n, 1, 2)) * 2 - 1)  # along either axis
+        linear = torch.where(torch.rand(n, 1, 1) < 0.5, linear.flip(2), linear)  # along a diagonal
     theta = torch.cat([linear, shift.T.unsqueeze(2)], 2)  # [B, 2, 3]
     grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
     return F.grid_sample(pictures, grid, align_corners=False)
@@ -54,12 +56,12 @@ class Pictures:
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5))
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
 
-    def __call__(self, batch: int) -> Tensor:
-        """Pictures in [0, 1], ``[batch, C, H, W]``."""
+    def __call__(self, batch: int, done: float) -> Tensor:
+        """Pictures in [0, 1], ``[batch, C, H, W]``, when a share ``done`` of the run is over."""
         built_in = round(self.recipe.symbols * batch)
         pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
         if self.recipe.augment:
-            pictures = augmented(pictures)
+            pictures = augmented(pictures, mirror=done < self.recipe.mirror_until)
         if built_in:
             pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
         return pictures
@@ -170,7 +172,7 @@ def train_drawer(
 
     while seen < recipe.pictures:
         done = seen / recipe.pictures
-        target = batches(recipe.batch)
+        target = batches(recipe.batch, done)
         function = real if done >= recipe.real_from else canvas
         _, canvases = imagine(network, function, target, recipe.strokes)
         blur = max(0.0, 1 - done / recipe.blur_until)

@@ -48,7 +48,8 @@ def main(arguments: Arguments) -> None:
 
     failed, pairs = 0, []
     with progress(transient=True, disable=len(arguments.images) < 5) as bar:
-        for path in bar.track(arguments.images, description="drawing"):
+        task = bar.add_task("drawing", note="")
+        for path in bar.track(arguments.images, task_id=task):
             try:
                 drawing = drawer.draw(path, refine, arguments.invert)
             except (ValueError, FileNotFoundError) as error:

@@ -132,7 +132,7 @@ def test_loss_of_the_target_itself_is_zero(targets):
 
 def test_augmented_pictures_keep_their_ink(targets):
     torch.manual_seed(0)
-    out = augmented(targets)
+    out = augmented(targets, mirror=True)
     assert out.shape == targets.shape and out.min() >= 0 and out.max() <= 1
     assert 0.5 < out.sum() / targets.sum() < 2
 
@@ -180,14 +180,14 @@ def test_reference_and_refinement_find_a_curve(rng):
     blank = target.square().sum((1, 2, 3))
     assert (error / blank).max() < 0.2
     nudged = (actions + 0.05).clamp(-1, 1)
-    canvas = StraightThrough(ExactBezier(RENDERER), RENDERER)
-    refined = refine_actions(canvas, target, nudged, 30)
+    exact, real = ExactBezier(RENDERER), RealCanvas(RENDERER)
+    refined = refine_actions(exact, real, target, nudged, 30)
 
     def cost(a):
         return (RealCanvas(RENDERER)(torch.zeros_like(target), a[:, 0]) - target).square().sum((1, 2, 3))
 
     assert (cost(refined) < 0.7 * cost(nudged)).all()
-    assert torch.equal(refine_actions(canvas, target, nudged, 0), nudged)
+    assert torch.equal(refine_actions(exact, real, target, nudged, 0), nudged)
 
 
 def test_useful_strokes(rng):

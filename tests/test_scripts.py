@@ -87,7 +87,7 @@ def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     out = tmp_path / "out"
     done = script(
-        "draw", picture, tmp_path / "broken.png", tmp_path / "absent.png", "--recipe", weights,
+        "draw", *[picture] * 4, tmp_path / "broken.png", tmp_path / "absent.png", "--recipe", weights,
         "-o", out, "--gif", "--sheet", tmp_path / "sheet.png", code=2,
     )  # fmt: skip
     assert {p.name for p in out.iterdir()} == {"line.svg", "line.gif"}
@@ -95,7 +95,7 @@ def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
     assert "no such file" in done.stderr and "absent.png" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 2
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (128, 256)
+        assert sheet.size == (4 * 128, 256)
 
 
 def test_reference_and_benchmark(tmp_path):
