@@ -50,9 +50,9 @@ class Recipe:
     augment: bool = False
     mirror_until: float = 0.0
     canvas: dict = field(default_factory=dict)
-    canvas_seconds: float = 240.0
+    canvas_seconds: float = 120.0
     drawer: dict = field(default_factory=dict)
-    pictures: int = 950_000
+    pictures: int = 900_000
     batch: int = 64
     lr: float = 1e-3
     matrix_lr: float = 0.02
@@ -82,7 +82,7 @@ class Recipe:
 
 
 _ALL = (
-    Recipe("quickstart", targets="symbols", canvas_seconds=45, pictures=30_000),
+    Recipe("quickstart", targets="symbols-2", strokes=2, canvas_seconds=40, pictures=120_000),
     Recipe("mnist-4"),
     Recipe(
         "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,

@@ -114,7 +114,7 @@ def _picture(canvas: np.ndarray) -> np.ndarray:
     return canvas[0, 0].copy() if canvas.shape[1] == 1 else canvas[0].transpose(1, 2, 0).copy()
 
 
-def joined(paths: list[np.ndarray], reach: float = 3.0) -> list[np.ndarray]:
+def joined(paths: list[np.ndarray], reach: float = 5.0) -> list[np.ndarray]:
     """Paths whose ends meet, as one path each: what a pen draws without being lifted.
 
     Args:

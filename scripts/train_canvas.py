@@ -82,6 +82,8 @@ def main(arguments: Arguments) -> None:
     if arguments.preset == "debug":
         recipe = recipe.debug()
         command += " --preset debug"
+    if arguments.seconds:
+        command += f" --seconds {arguments.seconds:g}"
     fit(recipe, out, arguments.seed, arguments.seconds, command)
 
 

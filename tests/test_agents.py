@@ -232,7 +232,7 @@ def test_evaluation_of_blank_and_random(saved):
     drawer = Drawer.from_pretrained(saved)
     blank = evaluate(drawer, "blank", limit=40)
     assert blank["mse"] == blank["mse_blank"] == pytest.approx(blank["mse_canvas"]) and blank["strokes"] == 0
-    first = load_pictures("symbols:test").images[:40]
+    first = load_pictures("symbols-2:test").images[:40]
     assert blank["mse"] == pytest.approx(to_unit(first).square().mean().item(), rel=1e-5)
     random = evaluate(drawer, "random", limit=40)
     assert random["mse"] > blank["mse"] and 0 <= random["stroke_precision"] <= 1

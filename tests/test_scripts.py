@@ -65,7 +65,7 @@ def test_evaluate(weights, tmp_path):
     arguments = ("quickstart", "--weights", weights, "--preset", "debug", "--json")
     result = json.loads(script("evaluate", *arguments, "--out", tmp_path / "r.json").stdout)
     assert result == json.loads((tmp_path / "r.json").read_text())
-    assert result["n"] == 50 and result["recipe"] == "quickstart" and result["split"] == "symbols:test"
+    assert result["n"] == 50 and result["recipe"] == "quickstart" and result["split"] == "symbols-2:test"
     assert {"mse", "mse_canvas", "mse_blank", "psnr", "strokes", "seconds_per_image"} <= result.keys()
     blank = json.loads(script("evaluate", *arguments, "--agent", "blank").stdout)
     assert blank["mse"] == blank["mse_blank"] == result["mse_blank"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -66,16 +67,22 @@ class ArrayTargets:
         return self.images[rng.integers(len(self.images), size=n)]
 
 
-_LOADERS = {"symbols": load_symbols, "mnist": load_mnist, "omniglot": load_omniglot}
+_LOADERS = {
+    "symbols": load_symbols,
+    "symbols-2": partial(load_symbols, max_strokes=2),
+    "mnist": load_mnist,
+    "omniglot": load_omniglot,
+}
 
 
 def load_targets(targets, size: int = 64) -> Targets:
     """Targets from what a user gives.
 
     Args:
-        targets: a name (``"symbols"``, ``"mnist"``, ``"omniglot"``; ``"mnist:test"`` names a
-            split, ``train`` without one), a folder of pictures, a uint8 array, or an object
-            with the ``Targets`` methods, which is returned as it is.
+        targets: a name (``"symbols"``, ``"symbols-2"`` of at most two strokes, ``"mnist"``,
+            ``"omniglot"``; ``"mnist:test"`` names a split, ``train`` without one), a folder of
+            pictures, a uint8 array, or an object with the ``Targets`` methods, which is returned
+            as it is.
         size: side of the square pictures in pixels, for names and folders.
 
     Raises:

@@ -69,14 +69,14 @@ class Symbols:
         return canvas
 
 
-def load_symbols(split: str, size: int):
+def load_symbols(split: str, size: int, max_strokes: int = 5):
     """``train`` is the endless generator; ``val`` and ``test`` are 2,000 fixed symbols each.
 
     The fixed ones come with their strokes as polylines, float32 ``[9, 2]`` each.
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f"symbols has the splits train, val and test, not {split!r}")
-    symbols = Symbols(size)
+    symbols = Symbols(size, max_strokes)
     if split == "train":
         return symbols
     rng = np.random.default_rng(_TEST_SEED + (split == "val"))
