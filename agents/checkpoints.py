@@ -24,9 +24,9 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
-    """A module's parameters as safetensors; an interrupted write leaves the old file."""
+    """A module's parameters as float16 safetensors; an interrupted write leaves the old file."""
     temporary = path.with_suffix(".tmp")
-    save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary)
+    save_file({k: v.half().contiguous() for k, v in module.state_dict().items()}, temporary)
     temporary.replace(path)
 
 

@@ -85,7 +85,7 @@ def evaluate(
     n = len(images)
     figures = {"n": n} | {k: float(sums[k] / n) for k in ("mse", "mse_canvas", "mse_blank", "iou")}
     figures |= {
-        "mse_over_blank": sums["mse"] / max(sums["mse_blank"], 1e-12),
+        "mse_over_blank": float(sums["mse"] / max(sums["mse_blank"], 1e-12)),
         "psnr": psnr(figures["mse"]),
         "strokes": float(sums["strokes"] / n),
         "seconds_per_image": sums["seconds"] / n,
