@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from agents.canvas import make_canvas, to_unit
+from agents.canvas import CanvasNetwork, make_canvas, to_unit
 from agents.drawer import DrawerNetwork
 from agents.finish import refine_actions, useful_strokes
 from agents.imagine import RealCanvas, imagine
@@ -86,7 +86,7 @@ class Drawer(ModelHubMixin):
         config: how the weights were made, and what they measured.
     """
 
-    def __init__(self, recipe: Recipe, network: DrawerNetwork, canvas: nn.Module, config=None):
+    def __init__(self, recipe: Recipe, network: DrawerNetwork, canvas: CanvasNetwork, config=None):
         self.recipe, self.network, self.canvas = recipe, network, canvas
         self.renderer = recipe.renderer()
         self.config = config or {"recipe": recipe.as_dict()}

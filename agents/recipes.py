@@ -37,6 +37,7 @@ class Recipe:
         blur_until: share of the run by which the blurred losses have faded out.
         real_from: share of the run after which canvases are the real renderer's, with the
             gradient of C (straight-through). 1: never; C alone measured better.
+        refit: go on fitting C while D trains, on D's own strokes.
         start_from: recipe whose drawer (but for a head of another shape) this one starts from.
     """
 
@@ -59,6 +60,7 @@ class Recipe:
     step_weight: float = 0.05
     blur_until: float = 0.5
     real_from: float = 1.0
+    refit: bool = False
     start_from: str | None = None
 
     def renderer(self) -> Renderer:
@@ -86,7 +88,7 @@ _ALL = (
     Recipe("mnist-4"),
     Recipe(
         "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
-        drawer={"burst": 5}, start_from="mnist-4", pictures=600_000,
+        drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=600_000,
     ),
     Recipe(
         "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,

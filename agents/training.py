@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.canvas import to_unit
+from agents.canvas import CanvasNetwork, MarkCanvas, Rollouts, to_unit
 from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
@@ -109,15 +109,52 @@ def validate(network: DrawerNetwork, canvas: nn.Module, renderer: Renderer, pict
     return sums[0], sums[1]
 
 
+class Refit:
+    """Fits C on while D trains, half on D's own strokes: random ones rarely look like them.
+
+    The paper's "iteratively updating canvas" (section 3.2).
+
+    Args:
+        canvas: the canvas network, changed in place.
+        renderer: what it imitates.
+        size: side of the canvases in pixels.
+        batch: strokes of each half.
+        seed: of the choice and of the random strokes.
+    """
+
+    def __init__(self, canvas: CanvasNetwork, renderer: Renderer, size: int, batch: int, seed: int):
+        self.canvas, self.real = canvas, RealCanvas(renderer)
+        self.marks = isinstance(canvas, MarkCanvas)
+        self.rollouts = Rollouts(renderer, size, batch, 1 if self.marks else 4, seed=seed + 1)
+        self.optimizer = MuonAdam(canvas, lr=5e-4, matrix_lr=2e-3)
+
+    def step(self, actions: Tensor, canvases: list[Tensor], scale: float) -> None:
+        """One step, given actions ``[B, strokes, n]`` and the canvas after each of them."""
+        each = torch.arange(len(actions))
+        k = torch.randint(actions.shape[1], (len(actions),))
+        own = actions.detach()[each, k]
+        own = (own + 0.03 * torch.randn_like(own)).clamp(-1, 1)
+        before = torch.zeros_like(canvases[0])
+        if not self.marks:
+            earlier = torch.stack([before, *canvases[:-1]]).detach()
+            before = earlier[k, each].mul(255).round().div(255)
+        after = self.real(before, own)
+        random = self.rollouts()
+        self.canvas.requires_grad_(True)
+        both = [torch.cat(pair) for pair in zip((before, own, after), random, strict=True)]
+        self.optimizer.step(self.canvas.loss(*both), scale)
+        self.canvas.requires_grad_(False)
+
+
 def train_drawer(
-    network: DrawerNetwork, canvas: nn.Module, recipe: Recipe, out: Path, seed: int = 0,
+    network: DrawerNetwork, canvas: CanvasNetwork, recipe: Recipe, out: Path, seed: int = 0,
     report: Callable[[dict], None] | None = None, checkpoint_seconds: float = 60.0,
 ) -> dict:  # fmt: skip
     """Train D through the frozen C; run again with the same ``out`` to go on where it stopped.
 
     Args:
         network: the drawer, changed in place.
-        canvas: the fitted canvas network, left as it is.
+        canvas: the fitted canvas network; left as it is unless the recipe says ``refit``.
         recipe: the task and the schedule.
         out: folder for ``training.pt`` (the state to resume from) and ``log.jsonl`` (validation
             figures against pictures and seconds; also as TensorBoard events).
@@ -137,6 +174,7 @@ def train_drawer(
     held_out = to_unit(held_out.images[:: max(len(held_out) // 500, 1)][:500])
     # The memory under Muon saturates after some thousand pictures.
     optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
+    refit = Refit(canvas, renderer, recipe.size, recipe.batch, seed) if recipe.refit else None
     network.half_precision = _bfloat16_is_fast()
     network.requires_grad_(True).train()
 
@@ -145,6 +183,9 @@ def train_drawer(
         state = torch.load(state_file, weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        if refit:
+            canvas.load_state_dict(state["canvas"])
+            refit.optimizer.load_state_dict(state["canvas_optimizer"])
         seen, before = state["seen"], state["seconds"]
         batches.rng = np.random.default_rng((seed, seen))
     torch.manual_seed(seed + seen)
@@ -167,6 +208,8 @@ def train_drawer(
             "network": network.state_dict(), "seen": seen, "optimizer": optimizer.state_dict(),
             "seconds": before + time.monotonic() - start,
         }  # fmt: skip
+        if refit:
+            state |= {"canvas": canvas.state_dict(), "canvas_optimizer": refit.optimizer.state_dict()}
         torch.save(state, state_file.with_suffix(".tmp"))
         state_file.with_suffix(".tmp").replace(state_file)
 
@@ -174,11 +217,14 @@ def train_drawer(
         done = seen / recipe.pictures
         target = batches(recipe.batch, done)
         function = real if done >= recipe.real_from else canvas
-        _, canvases = imagine(network, function, target, recipe.strokes)
+        actions, canvases = imagine(network, function, target, recipe.strokes)
         blur = max(0.0, 1 - done / recipe.blur_until)
         loss = drawing_loss(canvases, target, recipe.step_weight, blur)
         warm = min((seen / recipe.batch + 1) / 100, 1.0)
-        optimizer.step(loss / 100, warm * 0.5 * (1 + math.cos(math.pi * done)))
+        scale = warm * 0.5 * (1 + math.cos(math.pi * done))
+        optimizer.step(loss / 100, scale)
+        if refit:
+            refit.step(actions, canvases, scale)
         seen += recipe.batch
         now = time.monotonic()
         if now - checked_at > 30:

@@ -77,6 +77,8 @@ def main(arguments: Arguments) -> None:
 
         last = train_drawer(drawer.network, drawer.canvas, recipe, out, arguments.seed, report)
     save_weights(drawer.network, out / "drawer.safetensors")
+    if recipe.refit:
+        save_weights(drawer.canvas, out / "canvas.safetensors")
     write_config(
         out,
         **{k: v for k, v in read_config(out).items() if k == "canvas"},

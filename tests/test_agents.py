@@ -15,7 +15,7 @@ from agents.imagine import ExactBezier, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import RECIPES
 from agents.reference import best_strokes
-from agents.training import augmented, drawing_loss, train_drawer
+from agents.training import Refit, augmented, drawing_loss, train_drawer
 from drawenv import BezierRenderer, Symbols, load_pictures
 
 RENDERER = BezierRenderer(5.0)
@@ -124,6 +124,18 @@ def test_every_parameter_learns(targets):
         assert p.grad is not None and p.grad.abs().sum() > 0, name
 
 
+def test_refit_works_on_both_kinds_of_canvas(targets):
+    actions, canvases = imagine(
+        DrawerNetwork(RENDERER.action_spec, width=16, hidden=32), RealCanvas(RENDERER), targets, 3
+    )
+    for general in (False, True):
+        canvas = make_canvas(RENDERER, 64, general).requires_grad_(False)
+        before = [p.clone() for p in canvas.parameters()]
+        Refit(canvas, RENDERER, 64, 4, seed=0).step(actions, canvases, 1.0)
+        assert all((p != b).any() for p, b in zip(canvas.parameters(), before, strict=True))
+        assert not any(p.requires_grad for p in canvas.parameters())
+
+
 def test_loss_of_the_target_itself_is_zero(targets):
     assert drawing_loss([targets, targets], targets, 0.2, 1.0) == 0
     blank = drawing_loss([torch.zeros_like(targets)], targets, 0.2, 0.0)
@@ -147,12 +159,17 @@ def test_optimizer_survives_a_bad_batch():
     assert not torch.equal(module.weight.detach(), weight)
 
 
-def test_training_resumes_where_it_stopped(tmp_path):
-    drawer = Drawer.new(TINY)
-    first = train_drawer(drawer.network, drawer.canvas, TINY, tmp_path)
+@pytest.mark.parametrize("refit", [False, True])
+def test_training_resumes_where_it_stopped(tmp_path, refit):
+    recipe = replace(TINY, refit=refit)
+    drawer = Drawer.new(recipe)
+    fitted = {name: value.clone() for name, value in drawer.canvas.state_dict().items()}
+    first = train_drawer(drawer.network, drawer.canvas, recipe, tmp_path)
     assert first["pictures"] == 256 and 0 < first["mse"] < 1
-    more = replace(TINY, pictures=320)
-    again = Drawer.new(TINY)
+    same = [torch.equal(value, fitted[name]) for name, value in drawer.canvas.state_dict().items()]
+    assert all(same) != refit
+    more = replace(recipe, pictures=320)
+    again = Drawer.new(recipe)
     reports = []
     train_drawer(again.network, again.canvas, more, tmp_path, report=reports.append)
     assert [r["pictures"] for r in reports] == [272, 288, 304, 320]
