@@ -12,8 +12,8 @@ setup: .venv/ready
 	touch $@
 
 draw: setup
-	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe mnist-4 -o out/digits --gif --sheet out/digits.png
-	$(BIN)/python scripts/draw.py examples/pictures/symbols/*.png --recipe omniglot-4 -o out/symbols --gif --sheet out/symbols.png
+	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe mnist-4 --refine 50 -o out/digits --gif --sheet out/digits.png
+	$(BIN)/python scripts/draw.py examples/pictures/symbols/*.png --recipe omniglot-4 --refine 50 -o out/symbols --gif --sheet out/symbols.png
 	@echo "Look at out/digits.png and out/symbols.png: each picture with its drawing below."
 
 test: setup lint

@@ -88,7 +88,7 @@ _ALL = (
     Recipe("mnist-4"),
     Recipe(
         "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
-        drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=600_000,
+        canvas={"grid": 64}, drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=300_000,
     ),
     Recipe(
         "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,

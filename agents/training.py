@@ -126,7 +126,7 @@ class Refit:
         self.canvas, self.real = canvas, RealCanvas(renderer)
         self.marks = isinstance(canvas, MarkCanvas)
         self.rollouts = Rollouts(renderer, size, batch, 1 if self.marks else 4, seed=seed + 1)
-        self.optimizer = MuonAdam(canvas, lr=5e-4, matrix_lr=2e-3)
+        self.optimizer = MuonAdam(canvas, lr=1e-3, matrix_lr=5e-3)
 
     def step(self, actions: Tensor, canvases: list[Tensor], scale: float) -> None:
         """One step, given actions ``[B, strokes, n]`` and the canvas after each of them."""

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 # Without these the C library hands large tensors back to the system after every operation, and
 # the page faults cost more than the arithmetic: twice the time for the same training step.
@@ -56,3 +57,24 @@ def progress(**options):
         TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), **options,
     )  # fmt: skip
+
+
+def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
+    """A PNG of pictures, dark on light, each with its drawing below.
+
+    Args:
+        pairs: of a picture, uint8 ``[H, H]`` with light ink, and its ``Drawing``.
+        path: where to write it.
+        columns: pairs in a row.
+    """
+    import numpy as np
+    from PIL import Image
+
+    rows = []
+    for start in range(0, len(pairs), columns):
+        row = pairs[start : start + columns]
+        above = [ink for ink, _ in row]
+        below = [drawing.render(len(ink)) for ink, drawing in row]
+        blank = [np.zeros_like(above[0])] * (min(columns, len(pairs)) - len(row))
+        rows += [np.concatenate(above + blank, 1), np.concatenate(below + blank, 1)]
+    Image.fromarray(255 - np.concatenate(rows)).save(path)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import fail, progress, run
+from scripts.common import fail, progress, run, save_sheet
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     from agents import Drawer
+    from drawenv.targets.pictures import read_picture, square
 
     out = arguments.out or Path()
     one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
@@ -59,30 +60,13 @@ def main(arguments: Arguments) -> None:
             drawing.save(file)
             if arguments.gif:
                 drawing.save(file.with_suffix(".gif"))
-            pairs.append((path, drawing))
+            pairs.append((square(read_picture(path, arguments.invert), 128), drawing))
             print(f"{path} -> {file} ({len(drawing)} strokes)")
     if arguments.sheet and pairs:
-        save_sheet(pairs, arguments.sheet, arguments.invert)
+        save_sheet(pairs, arguments.sheet)
         print(f"all of them -> {arguments.sheet}")
     if failed:
         sys.exit(failed)
-
-
-def save_sheet(pairs: list, path: Path, invert: str, cell: int = 128, columns: int = 10) -> None:
-    """A PNG of pictures, dark on light, each with its drawing below."""
-    import numpy as np
-    from PIL import Image
-
-    from drawenv.targets.pictures import read_picture, square
-
-    rows = []
-    for start in range(0, len(pairs), columns):
-        row = pairs[start : start + columns]
-        above = [square(read_picture(picture, invert), cell) for picture, _ in row]
-        below = [drawing.render(cell) for _, drawing in row]
-        blank = [np.zeros((cell, cell), np.uint8)] * (min(columns, len(pairs)) - len(row))
-        rows += [np.concatenate(above + blank, 1), np.concatenate(below + blank, 1)]
-    Image.fromarray(255 - np.concatenate(rows)).save(path)
 
 
 if __name__ == "__main__":

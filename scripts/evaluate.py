@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import progress, run
+from scripts.common import progress, run, save_sheet
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Arguments:
     """Print one JSON object and nothing else on standard output."""
     out: Path | None = None
     """Also write that object to this file."""
+    sheet: Path | None = None
+    """Also write a PNG of 40 of the pictures, each with its drawing below."""
     seed: int = 0
     """Of the random agent."""
     threads: int | None = None
@@ -46,6 +48,7 @@ def main(arguments: Arguments) -> None:
     from agents import Drawer
     from agents.evaluation import evaluate
     from agents.recipes import get_recipe
+    from drawenv import load_pictures
 
     get_recipe(arguments.recipe)
     if arguments.threads:
@@ -70,6 +73,11 @@ def main(arguments: Arguments) -> None:
     }
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.sheet:
+        images = load_pictures(split, drawer.recipe.size).images
+        images = images[:: max(len(images) // 40, 1)][:40]
+        drawings = drawer.drawings(images, arguments.refine)
+        save_sheet(list(zip(images[:, 0], drawings, strict=True)), arguments.sheet, columns=20)
     if arguments.json:
         print(json.dumps(result))
     else:

@@ -63,7 +63,10 @@ def test_training_again_goes_on(weights):
 
 def test_evaluate(weights, tmp_path):
     arguments = ("quickstart", "--weights", weights, "--preset", "debug", "--json")
-    result = json.loads(script("evaluate", *arguments, "--out", tmp_path / "r.json").stdout)
+    files = ("--out", tmp_path / "r.json", "--sheet", tmp_path / "sheet.png")
+    result = json.loads(script("evaluate", *arguments, *files).stdout)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (20 * 64, 4 * 64)
     assert result == json.loads((tmp_path / "r.json").read_text())
     assert result["n"] == 50 and result["recipe"] == "quickstart" and result["split"] == "symbols-2:test"
     assert {"mse", "mse_canvas", "mse_blank", "psnr", "strokes", "seconds_per_image"} <= result.keys()
