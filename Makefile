@@ -36,7 +36,7 @@ results: setup
 	$(EVALUATE) omniglot-4 --out results/omniglot-4.json
 	$(EVALUATE) omniglot-4 --refine 50 --out results/omniglot-4-refined.json
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
-	$(BIN)/python scripts/reference.py mnist-4 --out results/mnist-4-reference.json
+	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 4 --out results/mnist-4-reference.json
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
 clean:

@@ -35,9 +35,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    import torch
+
     from agents import Drawer
     from drawenv.targets.pictures import read_picture, square
 
+    torch.set_num_threads(1)  # one picture at a time: more threads only wait for each other
     out = arguments.out or Path()
     one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
     if one_file and len(arguments.images) > 1:
