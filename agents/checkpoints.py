@@ -121,7 +121,12 @@ class Drawer(ModelHubMixin):
                     f"scripts/train_drawer.py {name}, then give that folder"
                 )
             return super().from_pretrained(str(PRETRAINED / name), **options)
-        return super().from_pretrained(str(name), **options)
+        try:
+            return super().from_pretrained(str(name), **options)
+        except (OSError, ValueError) as error:  # what the Hub's client raises, offline too
+            raise FileNotFoundError(
+                f"{name} is no folder here, and not to be had from the Hub ({type(error).__name__})"
+            ) from None
 
     @classmethod
     def _from_pretrained(cls, *, model_id, revision=None, cache_dir=None, force_download=False,

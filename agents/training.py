@@ -180,12 +180,18 @@ def train_drawer(
 
     state_file, seen, before = out / "training.pt", 0, 0.0
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        if refit:
-            canvas.load_state_dict(state["canvas"])
-            refit.optimizer.load_state_dict(state["canvas_optimizer"])
+        try:
+            state = torch.load(state_file, weights_only=True)
+            network.load_state_dict(state["network"])
+            optimizer.load_state_dict(state["optimizer"])
+            if refit:
+                canvas.load_state_dict(state["canvas"])
+                refit.optimizer.load_state_dict(state["canvas_optimizer"])
+        except Exception as error:  # torch raises many kinds for a damaged or foreign file
+            raise ValueError(
+                f"{state_file} is damaged or of another recipe ({type(error).__name__}); "
+                "delete it to start again, or choose another folder"
+            ) from None
         seen, before = state["seen"], state["seconds"]
         batches.rng = np.random.default_rng((seed, seen))
     torch.manual_seed(seed + seen)

@@ -92,8 +92,6 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
 
 
 def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
-    import torch
-
     from agents import Drawer, get_recipe
     from agents.canvas import to_unit
     from agents.imagine import imagine
@@ -120,7 +118,6 @@ def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
     for half in (True, False):
         drawer.network.half_precision = half
         speeds.append(64 / best_time(step, 2 * seconds))
-    torch.set_num_threads(1)
     return [*rows, row("training, bfloat16 encoder", "pictures/s", speeds[0], "float32 encoder", speeds[1])]
 
 

@@ -159,6 +159,13 @@ def test_optimizer_survives_a_bad_batch():
     assert not torch.equal(module.weight.detach(), weight)
 
 
+def test_damaged_state_of_a_run(tmp_path):
+    (tmp_path / "training.pt").write_bytes(b"no state")
+    drawer = Drawer.new(TINY)
+    with pytest.raises(ValueError, match=r"training\.pt is damaged .* delete it to start again"):
+        train_drawer(drawer.network, drawer.canvas, TINY, tmp_path)
+
+
 @pytest.mark.parametrize("refit", [False, True])
 def test_training_resumes_where_it_stopped(tmp_path, refit):
     recipe = replace(TINY, refit=refit)
@@ -294,6 +301,12 @@ def test_unknown_names():
         Drawer.from_pretrained("mnist4")
     with pytest.raises(ValueError, match="unknown recipe 'zzz'; known: quickstart"):
         get_recipe("zzz")
+
+
+def test_neither_folder_nor_hub(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder here, and not to be had"):
+        Drawer.from_pretrained("nobody/nothing")
 
 
 def test_folder_without_weights(tmp_path):
