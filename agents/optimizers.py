@@ -8,8 +8,9 @@ from torch import nn, optim
 class MuonAdam:
     """Muon for weight matrices, Adam for everything else, on one schedule.
 
-    Muon (orthogonalised momentum) halves the pictures a drawer needs and the error a canvas
-    network reaches in a given time: both see few steps, each with a nearly exact gradient.
+    Muon (orthogonalised momentum) suits both networks: they see few steps, each with a nearly
+    exact gradient. A drawer came as far with half the pictures, and a canvas network's error
+    fell by a third in the same time.
 
     Args:
         module: whose parameters to move.

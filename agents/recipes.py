@@ -92,8 +92,7 @@ _ALL = (
     ),
     Recipe(
         "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,
-        mirror_until=0.7,
-        pictures=800_000,
+        mirror_until=0.7, pictures=800_000,
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

@@ -250,6 +250,5 @@ def train_drawer(
 
 def _bfloat16_is_fast() -> bool:
     """Whether the processor multiplies bfloat16 matrices natively (twice as fast, then)."""
-    if torch.cuda.is_available():
-        return True
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: may go away
+    return bool(supported and supported())

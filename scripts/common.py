@@ -25,7 +25,7 @@ def run(main: Callable, arguments: type) -> None:
 
     try:
         main(tyro.cli(arguments))
-    except (ValueError, TypeError, FileNotFoundError) as error:
+    except (ValueError, TypeError, OSError) as error:
         if os.environ.get("DRAWENV_DEBUG"):
             raise
         sys.exit(fail(error))

@@ -45,6 +45,9 @@ def main(arguments: Arguments) -> None:
     one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
     if one_file and len(arguments.images) > 1:
         raise ValueError(f"{out} is one file, but {len(arguments.images)} pictures are given: name a folder")
+    different = {path.resolve() for path in arguments.images}
+    if len({path.stem for path in different}) < len(different):
+        raise ValueError("two of the pictures have one name, and so would their drawings: rename one")
     drawer = Drawer.from_pretrained(arguments.recipe)
     if not one_file:
         out.mkdir(parents=True, exist_ok=True)

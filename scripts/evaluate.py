@@ -69,6 +69,7 @@ def main(arguments: Arguments) -> None:
         "split": split,
         "refine": arguments.refine,
         "seed": arguments.seed,
+        **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
     }
     if arguments.out:

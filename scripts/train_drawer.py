@@ -37,7 +37,7 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     import torch
 
-    from agents.checkpoints import Drawer, load_weights, read_config, save_weights, write_config
+    from agents.checkpoints import Drawer, load_weights, save_weights, write_config
     from agents.recipes import get_recipe
     from agents.training import train_drawer
     from scripts.train_canvas import fit
@@ -81,7 +81,6 @@ def main(arguments: Arguments) -> None:
         save_weights(drawer.canvas, out / "canvas.safetensors")
     write_config(
         out,
-        **{k: v for k, v in read_config(out).items() if k == "canvas"},
         recipe=recipe.as_dict(),
         drawer={
             "command": command,
