@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from agents.canvas import CanvasNetwork, make_canvas, to_unit
-from agents.drawer import DrawerNetwork
+from agents.canvas import CanvasNetwork, make_canvas
+from agents.drawer import DrawerNetwork, GlimpseNetwork
 from agents.finish import refine_actions, useful_strokes
 from agents.imagine import RealCanvas, imagine
 from agents.recipes import RECIPES, Recipe, get_recipe
+from agents.sliding import Order, draw_page, fitted
 from drawenv import Drawing
+from drawenv.renderers import PageRenderer
 from drawenv.targets.pictures import read_picture, square
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -86,7 +89,9 @@ class Drawer(ModelHubMixin):
         config: how the weights were made, and what they measured.
     """
 
-    def __init__(self, recipe: Recipe, network: DrawerNetwork, canvas: CanvasNetwork, config=None):
+    def __init__(
+        self, recipe: Recipe, network: DrawerNetwork | GlimpseNetwork, canvas: CanvasNetwork, config=None
+    ):
         self.recipe, self.network, self.canvas = recipe, network, canvas
         self.renderer = recipe.renderer()
         self.config = config or {"recipe": recipe.as_dict()}
@@ -96,7 +101,8 @@ class Drawer(ModelHubMixin):
         """An untrained drawer for a recipe."""
         renderer = recipe.renderer()
         canvas = make_canvas(renderer, recipe.size, **recipe.canvas)
-        network = DrawerNetwork(renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer)
+        kind = GlimpseNetwork if recipe.glimpse else DrawerNetwork
+        network = kind(renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer)
         return cls(recipe, network, canvas)
 
     @classmethod
@@ -160,21 +166,52 @@ class Drawer(ModelHubMixin):
         save_weights(self.network, save_directory / "drawer.safetensors")
         write_config(save_directory, **self.config)
 
-    def draw(self, image, refine: int = 0, invert: str = "auto") -> Drawing:
+    def draw(self, image, refine: int = 0, invert: str = "auto", **sliding) -> Drawing:
         """The strokes that draw a picture.
 
         Args:
             image: a path, a PIL image or an array, of any size; see
-                ``drawenv.targets.pictures.read_picture``. Made square with paper, then scaled.
+                ``drawenv.targets.pictures.read_picture``. A sliding recipe draws it at its own
+                size; for the others it is made square with paper, then scaled.
             refine: gradient steps on the strokes through C after drawing; the better one under
                 the real renderer is kept.
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
+            sliding: for sliding recipes ``scale`` (above 1 for lines thicker than about 3 px),
+                ``stride``, ``strokes`` (per window), ``order`` and ``report``: see ``draw_page``.
 
         Returns:
             The drawing; strokes that bring it no closer to the picture are left out.
+
+        Raises:
+            FileNotFoundError: no such picture.
+            ValueError: broken picture, or an option out of range or not for this recipe.
         """
-        ink = square(read_picture(image, invert), self.recipe.size)
-        return self.drawings(ink[None, None], refine)[0]
+        ink = read_picture(image, invert)
+        if self.recipe.stride or sliding:
+            return self.page(ink, refine, **sliding)
+        return self.drawings(square(ink, self.recipe.size)[None, None], refine)[0]
+
+    def page(
+        self, ink: np.ndarray, refine: int = 0, scale: float = 1.0, stride: int | None = None,
+        strokes: int | None = None, order: Order = "phased", report=None, log: list | None = None,
+    ) -> Drawing:  # fmt: skip
+        """A picture of any size, uint8 ``[H, W]``, window by window: see ``draw`` and ``draw_page``.
+
+        Raises:
+            ValueError: this drawer's recipe does not slide.
+        """
+        if not self.recipe.stride:
+            raise ValueError(f"{self.recipe.name} draws a picture at once, not window by window")
+        renderer, recipe = cast(PageRenderer, self.renderer), self.recipe
+
+        def choose(targets: np.ndarray, before: np.ndarray, worth: float):
+            return self.strokes(targets, refine, before, strokes, worth)
+
+        return draw_page(
+            choose, renderer, ink,
+            recipe.stride if stride is None else stride, recipe.levels, order, scale, recipe.size,
+            report, log,
+        )  # fmt: skip
 
     def drawings(self, targets: np.ndarray, refine: int = 0) -> list[Drawing]:
         """Drawings of a batch of pictures, uint8 ``[n, C, size, size]``, light ink on black."""
@@ -182,18 +219,33 @@ class Drawer(ModelHubMixin):
         return [Drawing(a[u], self.renderer) for a, u in zip(actions, useful, strict=True)]
 
     @torch.no_grad()
-    def strokes(self, targets: np.ndarray, refine: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def strokes(
+        self, targets: np.ndarray, refine: int = 0, before: np.ndarray | None = None,
+        strokes: int | None = None, worth: float = 0.0,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """The same as arrays: actions float32 ``[n, strokes, action_dim]``, bool ``[n, strokes]`` to keep.
 
+        Args:
+            targets: uint8 ``[n, C, size, size]``, or a multiple of that size: then the drawer sees
+                them shrunk, and its strokes are judged at full size.
+            refine: gradient steps on the strokes.
+            before: the canvases to draw on, like ``targets``; blank if None.
+            strokes: how many; the recipe's if None.
+            worth: which to keep, see ``useful_strokes``.
+
         Raises:
-            ValueError: ``refine`` is negative.
+            ValueError: ``refine`` is negative, or ``strokes`` under 1.
         """
         if refine < 0:
             raise ValueError(f"refine must be 0 or more steps, got {refine}")
-        target = to_unit(targets)
+        strokes = self.recipe.strokes if strokes is None else strokes
+        if strokes < 1:
+            raise ValueError(f"strokes must be at least 1, got {strokes}")
+        before = self.renderer.blank(len(targets), targets.shape[-1]) if before is None else before
+        target, start = fitted(targets, self.recipe.size), fitted(before, self.recipe.size)
         real = RealCanvas(self.renderer)
-        actions, _ = imagine(self.network, real, target, self.recipe.strokes)
+        actions, _ = imagine(self.network, real, target, strokes, start)
         if refine:
-            actions = refine_actions(self.canvas, real, target, actions, refine)
+            actions = refine_actions(self.canvas, real, target, start, actions, refine)
         actions = actions.numpy()
-        return actions, useful_strokes(self.renderer, actions, targets)
+        return actions, useful_strokes(self.renderer, actions, targets, before, worth)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from torch import Tensor
 from agents.canvas import to_unit
 from agents.checkpoints import Drawer
 from agents.finish import draw_kept
+from agents.sliding import SKETCH_SIZE, imagine_page
 from drawenv import load_pictures
 from drawenv.drawing import joined
-from drawenv.metrics import iou, mse, psnr, stroke_recovery
+from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
+from drawenv.renderers import PageRenderer
 
 AGENTS = ("drawer", "random", "blank")
 
@@ -27,6 +30,67 @@ def draw_imagined(canvas, actions: np.ndarray, keep: np.ndarray, shape: tuple) -
         kept = torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1)
         x = torch.where(kept, canvas(x, torch.from_numpy(actions[:, k])), x)
     return x
+
+
+def _means(sums: dict[str, float], n: int) -> dict:
+    figures = {"n": n} | {name: float(total / n) for name, total in sums.items() if name != "seconds"}
+    return figures | {
+        "mse_over_blank": float(sums["mse"] / max(sums["mse_blank"], 1e-12)),
+        "psnr": psnr(figures["mse"]),
+        "seconds_per_image": sums["seconds"] / n,
+    }
+
+
+def evaluate_pages(
+    drawer: Drawer, targets=None, refine: int = 0, limit: int | None = None,
+    report: Callable[[int, int], None] | None = None, **sliding,
+) -> dict:  # fmt: skip
+    """Draw large pictures window by window and measure; see ``evaluate``.
+
+    Args:
+        drawer: of a recipe that slides.
+        targets: what to draw; the recipe's test split if None.
+        refine: gradient steps on the strokes of each window.
+        limit: only the first so many pictures.
+        report: called with (pictures done, of how many).
+        sliding: ``stride``, ``strokes`` per window, ``order`` and ``scale``: see ``draw_page``.
+
+    Returns:
+        What ``evaluate`` does, and ``iou_1px`` (ink one pixel off counts), ``stroke_length`` (mean,
+        in px), ``seam`` (error near windows' borders over that elsewhere); where the targets know
+        their strokes ``chamfer`` in px, ``pens`` (strokes whose ends meet, joined) and ``true_pens``.
+    """
+    targets = targets if targets is not None else f"{drawer.recipe.targets}:test"
+    targets = load_pictures(targets, SKETCH_SIZE)
+    images = targets.images[:limit, 0]
+    names = ("mse", "mse_canvas", "mse_blank", "iou", "iou_1px", "strokes", "stroke_length", "seconds")
+    sums, lengths, pages = dict.fromkeys(names, 0.0), 0.0, []
+    traced: list[tuple[float, int, int]] = []
+    for i, ink in enumerate(images):
+        begun, log = time.perf_counter(), []
+        drawing = drawer.page(ink, refine, log=log, **sliding)
+        sums["seconds"] += time.perf_counter() - begun
+        page, imagined = drawing.render(), imagine_page(drawer.canvas, log, ink.shape)
+        pages.append(page)
+        sums["mse"] += mse(page[None], ink[None])[0]
+        sums["mse_canvas"] += np.square(imagined - ink / np.float32(255)).mean()
+        sums["mse_blank"] += mse(np.zeros_like(ink)[None], ink[None])[0]
+        sums["iou"] += iou(page[None], ink[None])[0]
+        sums["iou_1px"] += near_iou(page[None], ink[None])[0]
+        sums["strokes"] += len(drawing)
+        lines = cast(PageRenderer, drawing.renderer).polylines(drawing.actions)
+        lengths += sum(np.hypot(*np.diff(line, axis=0).T).sum() for line in lines)
+        if targets.strokes:
+            true = targets.strokes[i]
+            traced.append((chamfer(lines, true), len(joined(lines, reach=3.0)), len(true)))
+        if report:
+            report(i + 1, len(images))
+    figures = _means(sums, len(images))
+    figures["stroke_length"] = float(lengths / max(sums["strokes"], 1))
+    figures["seam"] = seam_score(np.stack(pages), images, sliding.get("stride") or drawer.recipe.stride)
+    if traced:
+        figures |= dict(zip(("chamfer", "pens", "true_pens"), np.mean(traced, 0).tolist(), strict=True))
+    return figures
 
 
 def evaluate(
@@ -69,7 +133,7 @@ def evaluate(
             actions = rng.uniform(-1, 1, shape).astype(np.float32)
             keep = np.ones(shape[:2], bool)
         sums["seconds"] += time.perf_counter() - begun
-        canvas = draw_kept(renderer, actions, keep, recipe.size)
+        canvas = draw_kept(renderer, actions, keep, renderer.blank(len(batch), recipe.size))
         imagined = draw_imagined(drawer.canvas, actions, keep, canvas.shape)
         sums["mse"] += mse(canvas, batch).sum()
         sums["mse_canvas"] += (imagined - to_unit(batch)).square().mean((1, 2, 3)).sum().item()
@@ -82,14 +146,7 @@ def evaluate(
                 recovery.append(stroke_recovery(pens, targets.strokes[start + i]))
         if report:
             report(min(start + 100, len(images)), len(images))
-    n = len(images)
-    figures = {"n": n} | {k: float(sums[k] / n) for k in ("mse", "mse_canvas", "mse_blank", "iou")}
-    figures |= {
-        "mse_over_blank": float(sums["mse"] / max(sums["mse_blank"], 1e-12)),
-        "psnr": psnr(figures["mse"]),
-        "strokes": float(sums["strokes"] / n),
-        "seconds_per_image": sums["seconds"] / n,
-    }
+    figures = _means(sums, len(images))
     if recovery:
         figures |= {k: float(np.mean([r[k] for r in recovery])) for k in recovery[0]}
         errors = [abs(r["stroke_count_error"]) for r in recovery]

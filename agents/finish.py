@@ -15,6 +15,7 @@ def refine_actions(
     canvas: CanvasFunction,
     real: CanvasFunction,
     target: Tensor,
+    before: Tensor,
     actions: Tensor,
     steps: int,
     lr: float = 0.04,
@@ -26,6 +27,7 @@ def refine_actions(
             straight-through: its own values fit its gradient better than the real ones do.
         real: the canvas function that decides which actions are best.
         target: ``[B, C, H, W]`` in [0, 1].
+        before: the canvas that the strokes are drawn on, like ``target``.
         actions: ``[B, strokes, n]``, where to start.
         steps: how many.
         lr: Adam's learning rate, falling to zero.
@@ -35,7 +37,7 @@ def refine_actions(
     """
 
     def error(function: CanvasFunction, moving: Tensor) -> Tensor:
-        x = torch.zeros_like(target)
+        x = before
         for k in range(moving.shape[1]):
             x = function(x, moving[:, k])
         return (x - target).square().sum((1, 2, 3))  # [B]
@@ -56,16 +58,16 @@ def refine_actions(
     return best
 
 
-def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, size: int) -> np.ndarray:
+def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Canvases uint8 ``[B, C, size, size]`` with the strokes that are kept.
 
     Args:
         renderer: draws them.
         actions: float32 ``[B, strokes, n]``.
         keep: bool ``[B, strokes]``.
-        size: side of the canvases in pixels.
+        before: the canvases to draw on, uint8 ``[B, C, size, size]``; left as they are.
     """
-    canvas = renderer.blank(len(actions), size)
+    canvas = before.copy()
     for k in range(actions.shape[1]):
         rows = keep[:, k]
         part = canvas[rows]
@@ -74,35 +76,42 @@ def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, size: i
     return canvas
 
 
-def useful_strokes(renderer: Renderer, actions: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def useful_strokes(
+    renderer: Renderer, actions: np.ndarray, targets: np.ndarray, before: np.ndarray, worth: float = 0.0
+) -> np.ndarray:
     """Which strokes a drawing needs: without any one of them it would be further from its target.
 
-    One after the other the least useful stroke is left out, as long as that costs nothing.
+    One after the other the stroke of least worth is left out. A stroke's worth is by how much it
+    reduces the squared error, as a share of its own squared change to the canvas: 1 where all
+    its ink is right, 0 where as much is wrong, below where it does harm.
 
     Args:
         renderer: draws them.
         actions: float32 ``[B, strokes, n]``.
         targets: uint8 ``[B, C, size, size]``.
+        before: the canvases that they are drawn on, likewise.
+        worth: strokes of at most this worth are left out; those that change nothing always.
 
     Returns:
         bool ``[B, strokes]``.
     """
     keep = np.ones(actions.shape[:2], bool)
-    size = targets.shape[-1]
-    error = squared_error(draw_kept(renderer, actions, keep, size), targets)
     open_rows = np.arange(len(actions)) if actions.shape[1] else np.empty(0, int)
     while len(open_rows):  # drawings from which one more may be left out
-        a, t, kept = actions[open_rows], targets[open_rows], keep[open_rows]
-        without = np.empty(kept.shape, np.int64)
+        a, t, b, kept = actions[open_rows], targets[open_rows], before[open_rows], keep[open_rows]
+        full = draw_kept(renderer, a, kept, b)
+        error = squared_error(full, t)
+        value = np.full(kept.shape, np.inf)
         for k in range(kept.shape[1]):
             others = kept.copy()
             others[:, k] = False
-            without[:, k] = squared_error(draw_kept(renderer, a, others, size), t)
-        without[~kept] = np.iinfo(np.int64).max
-        worst = without.argmin(1)
-        lowest = without[np.arange(len(worst)), worst]
-        drop = lowest <= error[open_rows]
+            without = draw_kept(renderer, a, others, b)
+            change = squared_error(full, without)
+            share = (squared_error(without, t) - error) / np.maximum(change, 1)
+            value[:, k] = np.where(change > 0, share, -np.inf)
+        value[~kept] = np.inf
+        worst = value.argmin(1)
+        drop = value[np.arange(len(worst)), worst] <= worth
         open_rows, worst = open_rows[drop], worst[drop]
         keep[open_rows, worst] = False
-        error[open_rows] = lowest[drop]
     return keep

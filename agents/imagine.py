@@ -17,7 +17,9 @@ from drawenv.renderers import BezierRenderer, Renderer
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
-def imagine(drawer, canvas: CanvasFunction, target: Tensor, strokes: int) -> tuple[Tensor, list[Tensor]]:
+def imagine(
+    drawer, canvas: CanvasFunction, target: Tensor, strokes: int, before: Tensor | None = None
+) -> tuple[Tensor, list[Tensor]]:
     """Draw ``strokes`` strokes after a target (paper, section 3.3).
 
     Args:
@@ -25,12 +27,13 @@ def imagine(drawer, canvas: CanvasFunction, target: Tensor, strokes: int) -> tup
         canvas: any canvas function.
         target: pictures in [0, 1], ``[B, C, H, W]``.
         strokes: how many.
+        before: the canvas to begin on, like ``target``; blank if None.
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1] and the canvas after each stroke, a list of
         ``[B, C, H, W]``.
     """
-    x = torch.zeros_like(target)
+    x = torch.zeros_like(target) if before is None else before
     plan = drawer.look(target)
     state, actions, canvases = None, [], []
     while len(actions) < strokes:

@@ -23,11 +23,16 @@ class Recipe:
             ``test`` are used for just that.
         strokes: strokes per picture.
         size: side of the canvas in pixels.
+        stride: from one window to the next in pixels, for drawers that slide over large pictures;
+            0 draws a picture at once.
+        levels: the passes over a large picture: for each how many times larger its windows are, and
+            what a stroke must be worth to be kept (see ``useful_strokes``).
         symbols: share of each batch that is built-in symbols instead of ``targets``.
         augment: turn, scale, shear and shift training pictures a little at random.
         mirror_until: share of the run during which they are also mirrored and turned by quarters.
         canvas: options of the canvas network.
         canvas_seconds: how long it is fitted.
+        glimpse: the drawer is a ``GlimpseNetwork``: for small marks in full pictures.
         drawer: options of the drawer network.
         pictures: how many the drawer is trained on.
         batch: pictures in a step.
@@ -47,11 +52,14 @@ class Recipe:
     targets: str = "mnist"
     strokes: int = 4
     size: int = 64
+    stride: int = 0
+    levels: list[list[float]] = field(default_factory=lambda: [[1, 0.0]])
     symbols: float = 0.0
     augment: bool = False
     mirror_until: float = 0.0
     canvas: dict = field(default_factory=dict)
     canvas_seconds: float = 120.0
+    glimpse: bool = False
     drawer: dict = field(default_factory=dict)
     pictures: int = 900_000
     batch: int = 64
@@ -74,7 +82,7 @@ class Recipe:
     def debug(self) -> Recipe:
         """The same task, so small that everything ends within seconds."""
         return replace(
-            self, canvas={**self.canvas, "hidden": 32, "marks": 16}, canvas_seconds=2.0,
+            self, canvas={**self.canvas, "hidden": 32, "dots": 16}, canvas_seconds=2.0,
             drawer={**self.drawer, "width": 16, "hidden": 32}, pictures=256, batch=16,
             start_from=None,
         )  # fmt: skip
@@ -83,16 +91,27 @@ class Recipe:
         return asdict(self)
 
 
+_SKETCH = Recipe(
+    "sketch-10", env_id="BezierThickCanvas-v0", env_options={}, targets="sketches", strokes=10, stride=32,
+    levels=[[1, 0.2]],    glimpse=True, refit=True, blur_until=0.2,
+)  # fmt: skip
+
 _ALL = (
     Recipe("quickstart", targets="symbols-2", strokes=2, canvas_seconds=40, pictures=120_000),
     Recipe("mnist-4"),
     Recipe(
         "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
-        canvas={"grid": 64}, drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=300_000,
+        drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=300_000,
     ),
     Recipe(
         "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,
         mirror_until=0.7, pictures=800_000,
+    ),
+    _SKETCH,
+    replace(_SKETCH, name="sketch-4", strokes=4, pictures=300_000),
+    replace(
+        _SKETCH, name="sketch-hierarchy", levels=[[2, 0.6], [1, 0.2]], start_from="sketch-10",
+        pictures=200_000,
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

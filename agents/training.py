@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,12 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agents.canvas import CanvasNetwork, MarkCanvas, Rollouts, to_unit
-from agents.drawer import DrawerNetwork
-from agents.imagine import RealCanvas, StraightThrough, imagine
+from agents.drawer import DrawerNetwork, GlimpseNetwork
+from agents.finish import useful_strokes
+from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import Recipe
+from agents.sliding import SKETCH_SIZE, Windows, draw_page, fitted, imagine_page
 from drawenv import Symbols, load_pictures, load_targets
-from drawenv.renderers import Renderer
+from drawenv.renderers import PageRenderer, Renderer
+
+Network = DrawerNetwork | GlimpseNetwork
 
 
 def augmented(pictures: Tensor, mirror: bool) -> Tensor:
@@ -56,15 +61,21 @@ class Pictures:
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5))
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
 
-    def __call__(self, batch: int, done: float) -> Tensor:
-        """Pictures in [0, 1], ``[batch, C, H, W]``, when a share ``done`` of the run is over."""
+    def __call__(self, batch: int, done: float) -> tuple[Tensor, Tensor | None]:
+        """Pictures in [0, 1], ``[batch, C, H, W]``, when a share ``done`` of the run is over.
+
+        The second value is the canvas to begin on: None, for blank.
+        """
         built_in = round(self.recipe.symbols * batch)
         pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
         if self.recipe.augment:
             pictures = augmented(pictures, mirror=done < self.recipe.mirror_until)
         if built_in:
             pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
-        return pictures
+        return pictures, None
+
+    def drawn(self, actions: Tensor) -> None:
+        """What was drawn in the last batch: of no use here."""
 
 
 def drawing_loss(canvases: list[Tensor], target: Tensor, step_weight: float, blur: float) -> Tensor:
@@ -74,7 +85,7 @@ def drawing_loss(canvases: list[Tensor], target: Tensor, step_weight: float, blu
         canvases: the canvas after each stroke, each ``[B, C, H, W]``.
         target: ``[B, C, H, W]``.
         step_weight: weight of the mean error after the earlier strokes.
-        blur: weight of the errors of pictures averaged over 4, 8 and 16 px: a stroke that does
+        blur: weight of the errors of pictures averaged over 2, 4, 8 and 16 px: a stroke that does
             not touch the target gets a gradient from these alone.
 
     Returns:
@@ -87,26 +98,55 @@ def drawing_loss(canvases: list[Tensor], target: Tensor, step_weight: float, blu
         each = [(x - target).square().sum((1, 2, 3)).mean() for x in earlier]
         loss = loss + step_weight * torch.stack(each).mean()
     if blur > 0:
-        for side in (4, 8, 16):
+        for side in (2, 4, 8, 16):
             coarse = F.avg_pool2d(error, side)  # weight `side`: between mean and sum of a square
             loss = loss + blur * side * coarse.square().sum((1, 2, 3)).mean()
     return loss
 
 
+def exactly(function: CanvasFunction) -> CanvasFunction:
+    """A canvas function in full precision, whatever that of the network which calls it."""
+
+    def exact(x: Tensor, y: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return function(x, y)
+
+    return exact
+
+
 @torch.no_grad()
-def validate(network: DrawerNetwork, canvas: nn.Module, renderer: Renderer, pictures: Tensor,
-             strokes: int) -> tuple[float, float]:  # fmt: skip
-    """Mean squared error per pixel of the drawings under R, and of drawings under C."""
+def validate(
+    network: Network, canvas: nn.Module, recipe: Recipe, pictures: np.ndarray
+) -> tuple[float, float]:
+    """Mean squared error per pixel of drawings under R, and under C.
+
+    Pictures are uint8 ``[N, C, H, W]``.
+    """
     half_precision, network.half_precision = network.half_precision, False
-    sums = []
-    for function in (RealCanvas(renderer), canvas):
-        total = 0.0
-        for target in pictures.split(100):
-            _, canvases = imagine(network, function, target, strokes)
-            total += (canvases[-1] - target).square().sum().item()
-        sums.append(total / pictures.numel())
+    real = RealCanvas(recipe.renderer())
+    sums = np.zeros(2)
+    if recipe.stride:
+
+        def choose(targets: np.ndarray, before: np.ndarray, worth: float):
+            target, start = fitted(targets, recipe.size), fitted(before, recipe.size)
+            actions, _ = imagine(network, real, target, recipe.strokes, start)
+            return actions.numpy(), useful_strokes(real.renderer, actions.numpy(), targets, before, worth)
+
+        for ink in pictures[:, 0]:
+            log: list = []
+            renderer = cast(PageRenderer, real.renderer)
+            drawing = draw_page(choose, renderer, ink, recipe.stride, recipe.levels, log=log)
+            imagined = imagine_page(canvas, log, ink.shape)
+            target = to_unit(ink).numpy()
+            sums += [np.square(x - target).sum() for x in (to_unit(drawing.render()).numpy(), imagined)]
+    else:
+        for part in np.array_split(pictures, -(-len(pictures) // 100)):
+            target = to_unit(part)
+            for i, function in enumerate((real, canvas)):
+                _, canvases = imagine(network, function, target, recipe.strokes)
+                sums[i] += (canvases[-1] - target).square().sum().item()
     network.half_precision = half_precision
-    return sums[0], sums[1]
+    return tuple(sums / pictures.size)
 
 
 class Refit:
@@ -147,7 +187,7 @@ class Refit:
 
 
 def train_drawer(
-    network: DrawerNetwork, canvas: CanvasNetwork, recipe: Recipe, out: Path, seed: int = 0,
+    network: Network, canvas: CanvasNetwork, recipe: Recipe, out: Path, seed: int = 0,
     report: Callable[[dict], None] | None = None, checkpoint_seconds: float = 60.0,
 ) -> dict:  # fmt: skip
     """Train D through the frozen C; run again with the same ``out`` to go on where it stopped.
@@ -169,11 +209,15 @@ def train_drawer(
 
     renderer = recipe.renderer()
     real = StraightThrough(canvas, renderer)
-    batches = Pictures(recipe, seed)
-    held_out = load_pictures(f"{recipe.targets}:val", recipe.size)
-    held_out = to_unit(held_out.images[:: max(len(held_out) // 500, 1)][:500])
-    # The memory under Muon saturates after some thousand pictures.
-    optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
+    page = SKETCH_SIZE if recipe.stride else recipe.size
+    held_out = load_pictures(f"{recipe.targets}:val", page).images
+    most = 8 if recipe.stride else 500  # a page is as much work as a hundred pictures
+    held_out = held_out[:: max(len(held_out) // most, 1)][:most]
+    batches = Windows(recipe, seed) if recipe.stride else Pictures(recipe, seed)
+    # The memory under Muon saturates after some thousand pictures; the layer that reads a glimpse
+    # learns faster under Adam.
+    adam_only = ("head", "memory", "where", "read")
+    optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only)
     refit = Refit(canvas, renderer, recipe.size, recipe.batch, seed) if recipe.refit else None
     network.half_precision = _bfloat16_is_fast()
     network.requires_grad_(True).train()
@@ -200,7 +244,7 @@ def train_drawer(
     last: dict = {}
 
     def check() -> dict:
-        mse, mse_canvas = validate(network, canvas, renderer, held_out, recipe.strokes)
+        mse, mse_canvas = validate(network, canvas, recipe, held_out)
         seconds = before + time.monotonic() - start
         row = {"pictures": seen, "seconds": round(seconds, 1), "mse": mse, "mse_canvas": mse_canvas}
         with open(out / "log.jsonl", "a") as log:
@@ -221,9 +265,10 @@ def train_drawer(
 
     while seen < recipe.pictures:
         done = seen / recipe.pictures
-        target = batches(recipe.batch, done)
+        target, start_canvas = batches(recipe.batch, done)
         function = real if done >= recipe.real_from else canvas
-        actions, canvases = imagine(network, function, target, recipe.strokes)
+        with network.autocast():  # the outermost context keeps the weights in half precision
+            actions, canvases = imagine(network, exactly(function), target, recipe.strokes, start_canvas)
         blur = max(0.0, 1 - done / recipe.blur_until)
         loss = drawing_loss(canvases, target, recipe.step_weight, blur)
         warm = min((seen / recipe.batch + 1) / 100, 1.0)
@@ -231,7 +276,8 @@ def train_drawer(
         optimizer.step(loss / 100, scale)
         if refit:
             refit.step(actions, canvases, scale)
-        seen += recipe.batch
+        batches.drawn(actions.detach())
+        seen += len(target)
         now = time.monotonic()
         if now - checked_at > 30:
             last, checked_at = check(), time.monotonic()

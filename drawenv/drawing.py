@@ -27,31 +27,49 @@ class Drawing:
     def __len__(self) -> int:
         return len(self.actions)
 
-    def render(self, size: int = 64) -> np.ndarray:
-        """The finished canvas by the real renderer: uint8 ``[size, size]`` or ``[.., 3]``."""
-        return self.frames(size)[-1]
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width in px: 64x64, or the page's."""
+        return getattr(self.renderer, "sides", (64, 64))
 
-    def frames(self, size: int = 64) -> list[np.ndarray]:
+    def render(self, size: int | None = None) -> np.ndarray:
+        """The finished canvas by the real renderer: uint8 ``[H, W]`` or ``[H, W, 3]``.
+
+        Args:
+            size: the longer side in pixels; the drawing's own (``sides``) if None.
+        """
+        return self.frames(size, every=max(len(self), 1))[-1]
+
+    def frames(self, size: int | None = None, every: int = 1) -> list[np.ndarray]:
         """The canvas before the first stroke and after each one, like ``render``.
+
+        Args:
+            size: the longer side in pixels.
+            every: so many strokes from one frame to the next; the last shows them all.
 
         Raises:
             ValueError: ``size`` is not a positive number.
         """
+        size = max(self.sides) if size is None else size
         if size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {size}")
         canvas = self.renderer.blank(1, size)
         frames = [_picture(canvas)]
-        for action in self.actions:
+        for done, action in enumerate(self.actions, 1):
             self.renderer.draw(canvas, action[None])
-            frames.append(_picture(canvas))
+            if done % every == 0 or done == len(self):
+                frames.append(_picture(canvas))
         return frames
 
     def to_svg(self) -> str:
-        """The strokes as an SVG document on a 64x64 view box."""
+        """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
+        height, width = self.sides
+        zoom = max(512 / max(height, width), 1)
         strokes = "\n".join(self.renderer.to_svg(action) for action in self.actions)
         return (
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="512" height="512">\n'
-            f'<rect width="64" height="64" fill="black"/>\n{strokes}\n</svg>\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'width="{width * zoom:g}" height="{height * zoom:g}">\n'
+            f'<rect width="{width}" height="{height}" fill="black"/>\n{strokes}\n</svg>\n'
         )
 
     def to_json(self) -> str:
@@ -62,7 +80,7 @@ class Drawing:
                 "renderer": renderer_name(self.renderer),
                 "options": self.renderer.config(),
                 "names": spec.names,
-                "actions": np.asarray(self.actions, float).round(6).tolist(),
+                "actions": np.asarray(self.actions, float).round(8).tolist(),
                 "physical": spec.to_physical(self.actions).astype(float).round(3).tolist(),
             },
             indent=1,
@@ -72,8 +90,9 @@ class Drawing:
         """Write the drawing; the ending chooses the format.
 
         Args:
-            path: ``.svg``, ``.png``, ``.gif`` (stroke by stroke) or ``.json``.
-            size: side in pixels of a png or gif.
+            path: ``.svg``, ``.png``, ``.gif`` (stroke by stroke; of many strokes, a hundred
+                frames) or ``.json``.
+            size: longer side in pixels of a png or gif.
 
         Raises:
             ValueError: another ending.
@@ -87,8 +106,9 @@ class Drawing:
             case ".png":
                 Image.fromarray(self.render(size)).save(path)
             case ".gif":
-                first, *rest = [Image.fromarray(frame) for frame in self.frames(size)]
-                times = [300] * len(rest) + [1500]  # ms; the finished picture stays
+                every = -(-len(self) // 100) or 1
+                first, *rest = [Image.fromarray(frame) for frame in self.frames(size, every)]
+                times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
                 first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
             case other:
                 raise ValueError(f"cannot save as {other!r}; use .svg, .png, .gif or .json")

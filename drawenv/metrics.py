@@ -48,6 +48,57 @@ def iou(a: np.ndarray, b: np.ndarray, threshold: int = 128) -> np.ndarray:
     return np.where(union == 0, 1.0, (a & b).sum(1) / np.maximum(union, 1))
 
 
+def near_iou(a: np.ndarray, b: np.ndarray, threshold: int = 128) -> np.ndarray:
+    """Like ``iou``, but ink counts as shared if the other picture has ink at most one pixel off.
+
+    Args:
+        a: uint8 ``[n, H, W]``.
+        b: like ``a``.
+        threshold: from here on a pixel is ink.
+    """
+    from scipy.ndimage import maximum_filter
+
+    a, b = a >= threshold, b >= threshold
+    wide_a, wide_b = (maximum_filter(x, (1, 3, 3)) for x in (a, b))
+    shared = ((a & wide_b) | (b & wide_a)).sum((1, 2))
+    union = (a | b).sum((1, 2))
+    return np.where(union == 0, 1.0, shared / np.maximum(union, 1))
+
+
+def seam_score(a: np.ndarray, b: np.ndarray, stride: int, reach: int = 2) -> float:
+    """Squared error near the borders of windows over that elsewhere, per pixel: 1 without seams.
+
+    Args:
+        a: uint8 ``[n, H, W]``.
+        b: like ``a``.
+        stride: borders run every so many pixels in both directions (not along the outer edge).
+        reach: pixels at most so far from a border are near it.
+    """
+    error = np.square(a.astype(np.float32) - b).mean(0)
+    seams = []
+    for side in error.shape:
+        at = np.arange(side) + 0.5
+        border = np.round(at / stride) * stride
+        seams.append((abs(at - border) < reach) & (border > 0) & (border < side))
+    near = seams[0][:, None] | seams[1]
+    return float(error[near].mean() / error[~near].mean())
+
+
+def chamfer(drawn: list[np.ndarray], true: list[np.ndarray]) -> float:
+    """Mean distance from drawn ink to true ink and back, in the polylines' px; inf if one is empty.
+
+    Args:
+        drawn: polylines ``[k, 2]``.
+        true: likewise.
+    """
+    from scipy.spatial import KDTree
+
+    if not drawn or not true:
+        return 0.0 if not drawn and not true else float("inf")
+    a, b = (np.concatenate([_resample(s) for s in strokes]) for strokes in (drawn, true))
+    return float(KDTree(b).query(a)[0].mean() + KDTree(a).query(b)[0].mean()) / 2
+
+
 def _resample(line: np.ndarray, spacing: float = 0.5) -> np.ndarray:
     """A polyline ``[k, 2]`` as points evenly ``spacing`` px apart (the ends included)."""
     lengths = np.hypot(*np.diff(line, axis=0).T)

@@ -1,9 +1,9 @@
-"""Make the pictures of this folder: digits from curves written down here, and symbols.
+"""Make the pictures of this folder: digits from curves written down here, symbols and a sketch.
 
     python examples/make_pictures.py
 
 The drawer never sees these curves, only the pictures: dark ink on paper, 256 pixels wide, the
-digits with pens of several widths.
+digits with pens of several widths. The sketch is 512 pixels wide.
 """
 
 from __future__ import annotations
@@ -28,6 +28,32 @@ DIGITS = {
     "8": [(18, 6, 8, -6, 3, 6), (3, 6, 2, 14, 14, 24), (14, 24, 24, 36, 10, 40), (10, 40, -6, 36, 18, 6)],
     "9": [(18, 8, 8, -6, 2, 10), (2, 10, 3, 24, 18, 14), (19, 6, 20, 24, 14, 40)],
 }
+# A boat by a lighthouse, in px of a 512-px page, drawn with pens of 2 to 3.5 px.
+BOAT = [
+    (132, 356, 150, 424, 206, 420), (206, 420, 300, 428, 352, 414), (352, 414, 392, 396, 408, 344),
+    (408, 344, 300, 366, 132, 356), (146, 384, 260, 394, 396, 374), (252, 356, 254, 200, 256, 84),
+    (264, 100, 356, 190, 384, 322), (384, 322, 320, 334, 264, 330), (264, 330, 274, 210, 264, 100),
+    (244, 120, 176, 210, 150, 316), (150, 316, 200, 330, 244, 322), (244, 322, 236, 220, 244, 120),
+    (256, 84, 276, 74, 292, 86), (292, 86, 274, 88, 256, 98), (270, 236, 318, 240, 354, 238),
+    (270, 286, 330, 292, 374, 288), (186, 250, 214, 254, 240, 250), (176, 378, 182, 372, 188, 378),
+    (188, 378, 182, 386, 176, 378), (224, 384, 230, 378, 236, 384), (236, 384, 230, 391, 224, 384),
+]  # fmt: skip
+LIGHTHOUSE = [
+    (430, 330, 440, 240, 442, 170), (498, 330, 490, 240, 484, 170), (436, 170, 464, 176, 490, 170),
+    (446, 168, 446, 150, 448, 136), (480, 168, 480, 150, 478, 136), (440, 136, 448, 104, 463, 100),
+    (463, 100, 478, 104, 486, 136), (486, 136, 464, 142, 440, 136), (463, 100, 463, 92, 463, 84),
+    (439, 216, 464, 224, 488, 216), (436, 262, 464, 270, 492, 262), (456, 330, 456, 300, 464, 298),
+    (464, 298, 473, 300, 473, 330), (400, 346, 430, 318, 466, 332), (466, 332, 496, 324, 510, 342),
+]  # fmt: skip
+SKY = [
+    (84, 60, 120, 62, 122, 96), (122, 96, 118, 130, 84, 132), (84, 132, 50, 128, 48, 96),
+    (48, 96, 52, 62, 84, 60), (84, 46, 84, 36, 84, 24), (120, 62, 130, 52, 138, 44),
+    (136, 96, 148, 96, 160, 96), (120, 130, 130, 140, 138, 148), (84, 146, 84, 156, 84, 168),
+    (48, 130, 38, 140, 30, 148), (34, 96, 22, 96, 10, 96), (48, 62, 38, 52, 30, 44),
+    (300, 40, 308, 26, 322, 34), (322, 34, 336, 14, 356, 32), (356, 32, 376, 28, 374, 46),
+    (374, 46, 340, 54, 300, 40), (180, 60, 192, 48, 200, 60), (200, 60, 208, 48, 220, 58),
+    (158, 92, 168, 82, 174, 92), (174, 92, 180, 82, 190, 90),
+]  # fmt: skip
 FOLDER = Path(__file__).parent / "pictures"
 
 
@@ -37,6 +63,23 @@ def digit(strokes: list[tuple], thickness: float, slant: float) -> Drawing:
     points[..., 0] += slant * (32 - points[..., 1])
     renderer = BezierRenderer(thickness)
     return Drawing(renderer.action_spec.to_action(points.reshape(-1, 6)), renderer)
+
+
+def harbour() -> Drawing:
+    """The sketch: a boat, a lighthouse, sun and birds above, rows of waves below."""
+    waves = [
+        (x, y, x + 22, y - 18 + 8 * (y % 3), x + 44, y)
+        for row, y in enumerate((436, 461, 487))
+        for x in range(12 + 26 * (row % 2), 460, 58)
+    ]
+    lines = [
+        (line, width)
+        for part, width in ((BOAT, 3.0), (LIGHTHOUSE, 2.5), (SKY, 2.0), (waves, 3.5))
+        for line in part
+    ]
+    physical = np.array([(*line, width) for line, width in lines], np.float32)
+    renderer = BezierRenderer(None, page=(512, 512))
+    return Drawing(renderer.action_spec.to_action(physical), renderer)
 
 
 def save(ink: np.ndarray, path: Path) -> None:
@@ -49,6 +92,7 @@ def main() -> None:
     for name, strokes in DIGITS.items():
         drawing = digit(strokes, rng.uniform(4.0, 6.0), rng.uniform(-0.1, 0.25))
         save(drawing.render(256), FOLDER / "digits" / f"{name}.png")
+    save(harbour().render(), FOLDER / "sketch" / "harbour.png")
     symbols = Symbols(256, max_strokes=4).sample(40, rng)[:, 0]
     richest = sorted(symbols, key=lambda ink: -int(ink.sum(dtype=int)))[:10]
     for i, ink in enumerate(richest):

@@ -96,7 +96,7 @@ def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
     from agents.canvas import to_unit
     from agents.imagine import imagine
     from agents.optimizers import MuonAdam
-    from agents.training import drawing_loss
+    from agents.training import drawing_loss, exactly
     from drawenv import Symbols
 
     recipe = get_recipe(recipe_name)
@@ -111,7 +111,8 @@ def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
     optimizer = MuonAdam(drawer.network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
 
     def step() -> None:
-        _, canvases = imagine(drawer.network, drawer.canvas, target, recipe.strokes)
+        with drawer.network.autocast():
+            _, canvases = imagine(drawer.network, exactly(drawer.canvas), target, recipe.strokes)
         optimizer.step(drawing_loss(canvases, target, 0.1, 0.5) / 100, 1e-6)
 
     speeds = []
@@ -119,6 +120,27 @@ def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
         drawer.network.half_precision = half
         speeds.append(64 / best_time(step, 2 * seconds))
     return [*rows, row("training, bfloat16 encoder", "pictures/s", speeds[0], "float32 encoder", speeds[1])]
+
+
+def page_rows(seconds: float, side: int) -> list[dict]:
+    """Large pictures: the time must grow with the number of windows, no faster."""
+    import numpy as np
+
+    from agents import Drawer, get_recipe
+    from drawenv.targets.pictures import read_picture
+
+    drawer = Drawer.new(get_recipe("sketch-10"))
+    small = read_picture(Path(__file__).parent.parent / "examples/pictures/sketch/harbour.png")[:side, :side]
+    large = np.tile(small, (3, 3))
+    speeds = []
+    for ink in (small, large):
+        windows: list = []
+        drawer.page(ink, log=windows)
+        n = sum(len(corners) for corners, *_ in windows)
+        speeds.append(n / best_time(functools.partial(drawer.page, ink), seconds))
+    return [
+        row(f"drawing a {side}x{side} page", "windows/s", speeds[0], "a page nine times as large", speeds[1])
+    ]
 
 
 def row(what: str, unit: str, value: float, reference: str, reference_value: float) -> dict:
@@ -136,7 +158,9 @@ def main(arguments: Arguments) -> None:
     rng = np.random.default_rng(arguments.seed)
     seconds = 0.05 if arguments.preset == "debug" else 3.0
     rows = renderer_rows(seconds, rng) + environment_rows(seconds, arguments.seed)
-    rows += agent_rows(seconds, arguments.recipe, rng)
+    rows += agent_rows(seconds, arguments.recipe, rng) + page_rows(
+        seconds, 128 if arguments.preset == "debug" else 512
+    )
     result = {"machine": machine(), "rows": rows}
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -63,18 +63,20 @@ def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
     """A PNG of pictures, dark on light, each with its drawing below.
 
     Args:
-        pairs: of a picture, uint8 ``[H, H]`` with light ink, and its ``Drawing``.
+        pairs: of a picture, uint8 ``[H, W]`` with light ink, and its ``Drawing``.
         path: where to write it.
         columns: pairs in a row.
     """
     import numpy as np
     from PIL import Image
 
-    rows = []
+    from drawenv.targets.pictures import square
+
+    rows, side = [], 128 if max(pairs[0][1].sides) <= 64 else 384
     for start in range(0, len(pairs), columns):
         row = pairs[start : start + columns]
-        above = [ink for ink, _ in row]
-        below = [drawing.render(len(ink)) for ink, drawing in row]
+        above = [square(ink, side) for ink, _ in row]
+        below = [square(drawing.render(max(side, *drawing.sides)), side) for _, drawing in row]
         blank = [np.zeros_like(above[0])] * (min(columns, len(pairs)) - len(row))
         rows += [np.concatenate(above + blank, 1), np.concatenate(below + blank, 1)]
     Image.fromarray(255 - np.concatenate(rows)).save(path)

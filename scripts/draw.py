@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -26,6 +26,14 @@ class Arguments:
     """Gradient steps on the strokes after drawing; 50 is plenty."""
     invert: Literal["auto", "yes", "no"] = "auto"
     """Whether pictures are dark ink on paper; auto decides by their brightness."""
+    lines: bool = False
+    """Turn photographs and paintings into line sketches first."""
+    scale: float | None = None
+    """Sketches: above 1 for lines thicker than about 3 px, below for thinner ones."""
+    stride: int | None = None
+    """Sketches: pixels from one window to the next (default: the recipe's, 32)."""
+    strokes_per_window: int | None = None
+    """Sketches: strokes of a window at most (default: the recipe's)."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -38,7 +46,7 @@ def main(arguments: Arguments) -> None:
     import torch
 
     from agents import Drawer
-    from drawenv.targets.pictures import read_picture, square
+    from drawenv.targets.pictures import line_sketch, read_picture
 
     torch.set_num_threads(1)  # one picture at a time: more threads only wait for each other
     out = arguments.out or Path()
@@ -51,14 +59,25 @@ def main(arguments: Arguments) -> None:
     drawer = Drawer.from_pretrained(arguments.recipe)
     if not one_file:
         out.mkdir(parents=True, exist_ok=True)
+    sliding: dict[str, Any] = {
+        "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes_per_window,
+    }  # fmt: skip
+    sliding = {name: value for name, value in sliding.items() if value is not None}
     refine = 0 if arguments.preset == "debug" else arguments.refine
 
     failed, pairs = 0, []
-    with progress(transient=True, disable=len(arguments.images) < 5) as bar:
-        task = bar.add_task("drawing", note="")
-        for path in bar.track(arguments.images, task_id=task):
+    with progress(transient=True, disable=not drawer.recipe.stride and len(arguments.images) < 5) as bar:
+        task = bar.add_task("drawing", total=len(arguments.images), note="")
+
+        def report(done: int, windows: int) -> None:
+            bar.update(task, completed=len(pairs) + done / windows, note=f"window {done} of {windows}")
+
+        if drawer.recipe.stride:
+            sliding["report"] = report
+        for path in arguments.images:
             try:
-                drawing = drawer.draw(path, refine, arguments.invert)
+                ink = line_sketch(path) if arguments.lines else read_picture(path, arguments.invert)
+                drawing = drawer.draw(ink, refine, "no", **sliding)
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue
@@ -66,7 +85,8 @@ def main(arguments: Arguments) -> None:
             drawing.save(file)
             if arguments.gif:
                 drawing.save(file.with_suffix(".gif"))
-            pairs.append((square(read_picture(path, arguments.invert), 128), drawing))
+            pairs.append((ink, drawing))
+            bar.update(task, completed=len(pairs))
             print(f"{path} -> {file} ({len(drawing)} strokes)")
     if arguments.sheet and pairs:
         save_sheet(pairs, arguments.sheet)

@@ -11,6 +11,8 @@ import tyro
 
 from scripts.common import progress, run, save_sheet
 
+SLIDING = ("stride", "strokes", "order")
+
 
 @dataclass
 class Arguments:
@@ -36,6 +38,14 @@ class Arguments:
     """Also write a PNG of 40 of the pictures, each with its drawing below."""
     seed: int = 0
     """Of the random agent."""
+    limit: int | None = None
+    """Only the first so many pictures."""
+    stride: int | None = None
+    """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
+    strokes: int | None = None
+    """Sliding recipes: strokes per window at most (default: the recipe's)."""
+    order: Literal["phased", "raster", "flood"] | None = None
+    """Sliding recipes: in which order windows are drawn (default: phased)."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
@@ -46,7 +56,7 @@ def main(arguments: Arguments) -> None:
     import torch
 
     from agents import Drawer
-    from agents.evaluation import evaluate
+    from agents.evaluation import evaluate, evaluate_pages
     from agents.recipes import get_recipe
     from drawenv import load_pictures
 
@@ -55,20 +65,36 @@ def main(arguments: Arguments) -> None:
         torch.set_num_threads(arguments.threads)
     drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe)
     targets = str(arguments.images) if arguments.images else arguments.targets
+    sliding = {name: value for name in SLIDING if (value := getattr(arguments, name)) is not None}
+    if sliding and not drawer.recipe.stride:
+        raise ValueError(
+            f"{arguments.recipe} draws a picture at once: {', '.join(sliding)} is for sliding recipes"
+        )
     split = str(arguments.images or arguments.targets or f"{drawer.recipe.targets}:test")
     with progress(transient=True) as bar:
         task = bar.add_task(f"{arguments.agent} on {split}", total=None, note="")
-        figures = evaluate(
-            drawer, arguments.agent, targets, arguments.refine, arguments.seed,
-            limit=50 if arguments.preset == "debug" else None,
-            report=lambda done, n: bar.update(task, completed=done, total=n, note=f"{done}/{n}"),
-        )  # fmt: skip
+
+        def report(done: int, n: int) -> None:
+            bar.update(task, completed=done, total=n, note=f"{done}/{n}")
+
+        if drawer.recipe.stride:
+            if arguments.agent != "drawer":
+                raise ValueError(f"{arguments.recipe} slides over pages: only the agent drawer does that")
+            limit = 2 if arguments.preset == "debug" else arguments.limit
+            figures = evaluate_pages(drawer, targets, arguments.refine, limit, report, **sliding)
+        else:
+            limit = 50 if arguments.preset == "debug" else arguments.limit
+            figures = evaluate(
+                drawer, arguments.agent, targets, arguments.refine, arguments.seed, limit, report
+            )
     result = {
         "recipe": arguments.recipe,
         "agent": arguments.agent,
         "split": split,
         "refine": arguments.refine,
         "seed": arguments.seed,
+        **sliding,
+        **({"limit": arguments.limit} if arguments.limit else {}),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
     }

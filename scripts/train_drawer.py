@@ -27,7 +27,11 @@ class Arguments:
     pictures: int | None = None
     """How many pictures to train on (default: the recipe's)."""
     lstm: bool = True
-    """--no-lstm leaves the memory out (the ablation of the paper's table 1)."""
+    """--no-lstm leaves the memory out (tables 1 and 2 of the paper)."""
+    stride: int | None = None
+    """Sliding recipes: pixels between windows (default: the recipe's; 64: no overlap, table 2)."""
+    thickness: float | None = None
+    """One pen width for all strokes, in px (table 2)."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
@@ -57,6 +61,12 @@ def main(arguments: Arguments) -> None:
     if not arguments.lstm:
         recipe = replace(recipe, drawer={**recipe.drawer, "lstm": False})
         command += " --no-lstm"
+    if arguments.stride:
+        recipe = replace(recipe, stride=arguments.stride)
+        command += f" --stride {arguments.stride}"
+    if arguments.thickness:
+        recipe = replace(recipe, env_id="BezierCanvas-v0", env_options={"thickness": arguments.thickness})
+        command += f" --thickness {arguments.thickness}"
 
     if not (out / "canvas.safetensors").exists():
         fit(recipe, out, arguments.seed, None, command)

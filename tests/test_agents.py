@@ -40,7 +40,7 @@ def test_rollouts_are_what_the_renderer_draws():
 @pytest.mark.parametrize("general", [False, True])
 def test_canvas_learns(general):
     torch.manual_seed(0)
-    options = {"width": 16} if general else {"hidden": 64, "marks": 32}
+    options = {"width": 16} if general else {"hidden": 64, "dots": 32}
     canvas = make_canvas(RENDERER, 64, general, **options)
     assert isinstance(canvas, GeneralCanvas if general else MarkCanvas)
     before = canvas_error(canvas, RENDERER, n=256)
@@ -82,7 +82,7 @@ def test_exact_rasteriser_has_the_right_gradient():
 
 
 def test_straight_through_has_the_value_of_r_and_the_gradient_of_c(rng):
-    learned = make_canvas(RENDERER, 64, hidden=16, marks=8)
+    learned = make_canvas(RENDERER, 64, hidden=16, dots=8)
     actions = torch.from_numpy(RENDERER.action_spec.sample(4, rng)).requires_grad_()
     blank = torch.zeros(4, 1, 64, 64)
     value = StraightThrough(learned, RENDERER)(blank, actions)
@@ -204,26 +204,28 @@ def test_reference_and_refinement_find_a_curve(rng):
     blank = target.square().sum((1, 2, 3))
     assert (error / blank).max() < 0.2
     nudged = (actions + 0.05).clamp(-1, 1)
-    exact, real = ExactBezier(RENDERER), RealCanvas(RENDERER)
-    refined = refine_actions(exact, real, target, nudged, 30)
+    exact, real, blank_canvas = ExactBezier(RENDERER), RealCanvas(RENDERER), torch.zeros_like(target)
+    refined = refine_actions(exact, real, target, blank_canvas, nudged, 30)
 
     def cost(a):
         return (RealCanvas(RENDERER)(torch.zeros_like(target), a[:, 0]) - target).square().sum((1, 2, 3))
 
     assert (cost(refined) < 0.7 * cost(nudged)).all()
-    assert torch.equal(refine_actions(exact, real, target, nudged, 0), nudged)
+    assert torch.equal(refine_actions(exact, real, target, blank_canvas, nudged, 0), nudged)
 
 
 def test_useful_strokes(rng):
     """Of strokes drawn twice one is kept; what misses the target is not; nothing gets worse."""
     actions = RENDERER.action_spec.sample(60, rng).reshape(20, 3, 6)
-    targets = draw_kept(RENDERER, actions, np.ones((20, 3), bool), 64)
+    blank = RENDERER.blank(20, 64)
+    targets = draw_kept(RENDERER, actions, np.ones((20, 3), bool), blank)
     twice = actions.repeat(2, 1)
-    keep = useful_strokes(RENDERER, twice, targets)
-    np.testing.assert_array_equal(draw_kept(RENDERER, twice, keep, 64), targets)
+    keep = useful_strokes(RENDERER, twice, targets, blank)
+    np.testing.assert_array_equal(draw_kept(RENDERER, twice, keep, blank), targets)
     assert (keep.sum(1) <= 3).all()
-    assert useful_strokes(RENDERER, actions, np.zeros_like(targets)).sum() <= 2  # nothing to draw
-    assert useful_strokes(RENDERER, actions[:, :0], targets).shape == (20, 0)
+    assert useful_strokes(RENDERER, actions, blank, blank).sum() <= 2  # nothing to draw
+    assert not useful_strokes(RENDERER, actions, targets, targets).any()  # all is there already
+    assert useful_strokes(RENDERER, actions[:, :0], targets, blank).shape == (20, 0)
 
 
 @pytest.fixture(scope="module")
@@ -260,9 +262,7 @@ def test_evaluation_of_blank_and_random(saved):
     assert blank["mse"] == pytest.approx(to_unit(first).square().mean().item(), rel=1e-5)
     random = evaluate(drawer, "random", limit=40)
     assert random["mse"] > blank["mse"] and 0 <= random["stroke_precision"] <= 1
-    assert (
-        evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= evaluate(drawer, "drawer", limit=40)["mse"]
-    )
+    assert evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= blank["mse"]  # useless strokes go
     with pytest.raises(ValueError, match="agent must be one of"):
         evaluate(drawer, "ppo")
 

@@ -101,12 +101,44 @@ def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
         assert sheet.size == (4 * 128, 256)
 
 
+@pytest.fixture(scope="module")
+def sketcher(tmp_path_factory, data):
+    """A sliding drawer trained by the script at debug size, without overlap and with one pen."""
+    out = tmp_path_factory.mktemp("sketcher")
+    options = ("--preset", "debug", "--stride", 64, "--thickness", 3, "--threads", 1)
+    script("train_drawer", "sketch-10", *options, "--out", out)
+    return out
+
+
+def test_draw_sketches(sketcher, tmp_path):
+    rng = np.random.default_rng(0)
+    photo = np.clip(rng.normal(128, 9, (90, 150, 3)), 0, 255).astype(np.uint8)
+    photo[30:60, 40:100] = (20, 80, 160)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    files = ("-o", tmp_path / "out", "--sheet", tmp_path / "sheet.png")
+    script("draw", tmp_path / "photo.png", "--recipe", sketcher, "--lines", "--gif", *files)
+    svg = (tmp_path / "out" / "photo.svg").read_text()
+    assert 'viewBox="0 0 150 90"' in svg
+    options = ("--scale", 2, "--stride", 32, "--strokes-per-window", 2)
+    script("draw", tmp_path / "photo.png", "--recipe", sketcher, "-o", tmp_path / "a.json", *options)
+    drawing = Drawing.load(tmp_path / "a.json")
+    assert drawing.sides == (90, 150) and drawing.renderer.thickness == 6
+
+
+def test_evaluate_sketches(sketcher):
+    arguments = ("sketch-10", "--weights", sketcher, "--preset", "debug", "--json", "--order", "raster")
+    result = json.loads(script("evaluate", *arguments).stdout)
+    assert result["n"] == 2 and result["order"] == "raster" and result["mse"] <= result["mse_blank"]
+    done = script("evaluate", "sketch-10", "--weights", sketcher, "--agent", "random", code=2)
+    assert "only the agent drawer does that" in done.stderr
+
+
 def test_reference_and_benchmark(tmp_path):
     result = json.loads(script("reference", "quickstart", "--preset", "debug", "--json").stdout)
     assert result["n"] == 2 and result["mse"] > 0
     script("benchmark", "--preset", "debug", "--out", tmp_path / "b.json")
     rows = json.loads((tmp_path / "b.json").read_text())["rows"]
-    assert len(rows) == 5 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
+    assert len(rows) == 6 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +152,7 @@ def test_reference_and_benchmark(tmp_path):
         ("draw", ["a.png", "b.png", "-o", "x.svg"], "x.svg is one file, but 2 pictures"),
         ("draw", ["a.png", "b/a.jpg"], "two of the pictures have one name"),
         ("draw", ["a.png", "--recipe", "sketch"], "unknown recipe 'sketch'"),
+        ("evaluate", ["mnist-4", "--stride", "16"], "mnist-4 draws a picture at once: stride is for sliding"),
     ],
 )
 def test_bad_arguments_get_one_line(name, arguments, words):

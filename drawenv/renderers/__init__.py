@@ -1,9 +1,9 @@
 """Renderers: programs that turn a canvas and an action into the next canvas."""
 
 from drawenv.renderers.bezier import BezierRenderer
-from drawenv.renderers.protocol import Compose, Renderer
+from drawenv.renderers.protocol import Compose, PageRenderer, Renderer
 
-__all__ = ["RENDERERS", "BezierRenderer", "Compose", "Renderer", "renderer_name"]
+__all__ = ["RENDERERS", "BezierRenderer", "Compose", "PageRenderer", "Renderer", "renderer_name"]
 
 RENDERERS: dict[str, type] = {"bezier": BezierRenderer}
 

@@ -16,18 +16,17 @@ _FAR = np.float32(1e9)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _draw_curves(canvas, curves, scratch):
+def _draw_curves(canvas, curves):
     """Draw curves[i] on canvas[i] by max.
 
     Args:
         canvas: uint8 [n, H, W].
         curves: float32 [n, 7], x0 y0 x1 y1 x2 y2 thickness in canvas pixels.
-        scratch: float32 [H, W + 8], any content. The inner loops run over multiples of 8
-            pixels, a vector register's worth: a few pixels more cost less than a remainder.
     """
     height, width = canvas.shape[1], canvas.shape[2]
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     ends = np.empty((_MAX_SEGMENTS + 1, 2), np.float32)
+    scratch = np.empty((64, 72), np.float32)  # grows to the largest box met
     for i in range(canvas.shape[0]):
         x0, y0, x1, y1, x2, y2, thickness = curves[i]
         radius = thickness * half
@@ -51,10 +50,14 @@ def _draw_curves(canvas, curves, scratch):
         top, bottom = max(int(np.ceil(low_y - reach)), 0), min(int(high_y + reach), height)
         if left >= right or top >= bottom:
             continue
+        # The inner loops run over multiples of 8 pixels, a vector register's worth: a few
+        # pixels more cost less than a remainder.
         columns = (right - left + 7) & ~7
+        if bottom - top > scratch.shape[0] or columns > scratch.shape[1]:
+            scratch = np.empty((bottom - top, columns), np.float32)
         for y in range(top, bottom):
             for x in range(columns):
-                scratch[y, x] = _FAR  # column 0 of the scratch is column `left` of the canvas
+                scratch[y - top, x] = _FAR  # its first pixel is (top, left) of the canvas
 
         # Squared distance to the nearest chord, each looked at only inside its own box.
         for k in range(segments):
@@ -74,7 +77,7 @@ def _draw_curves(canvas, curves, scratch):
             for y in range(y_from, y_to):
                 py = np.float32(y) + half - ay
                 along = py * dy * inverse
-                row = scratch[y, x_from : x_from + x_count]
+                row = scratch[y - top, x_from : x_from + x_count]
                 for x in range(x_count):
                     px = np.float32(x) + first
                     u = min(max(px * dx * inverse + along, zero), one)
@@ -83,7 +86,7 @@ def _draw_curves(canvas, curves, scratch):
 
         # Ink is the share of a pixel-wide window across the stroke that the pen covers.
         for y in range(top, bottom):
-            row = scratch[y, :columns]
+            row = scratch[y - top, :columns]
             for x in range(columns):
                 d = np.sqrt(row[x])
                 ink = min(radius, d + half) - max(-radius, d - half)
@@ -93,24 +96,23 @@ def _draw_curves(canvas, curves, scratch):
                 pixels[x] = max(pixels[x], np.uint8(np.int32(row[x])))
 
 
-def _end(name: str) -> Parameter:
-    """A coordinate of an end point: strokes may start just past the edge."""
-    return Parameter(name, -4.0, 68.0, axis=name[0])
+def _curve(width: float, height: float, margin: float) -> tuple[Parameter, ...]:
+    """The parameters of a curve on a page: strokes may start past the edge by a margin.
 
+    The control point may lie four times as far outside, like that of any curve that bends.
+    """
+    size = {"x": width, "y": height}
 
-def _control(name: str, *ends: str) -> Parameter:
-    """A coordinate of the control point, which lies outside the curve it bends."""
-    return Parameter(name, -16.0, 80.0, axis=name[0], anchor=ends)
+    def end(name: str) -> Parameter:
+        return Parameter(name, -margin, size[name[0]] + margin, axis=name[0])
 
+    def control(name: str, *ends: str) -> Parameter:
+        return Parameter(name, -4 * margin, size[name[0]] + 4 * margin, axis=name[0], anchor=ends)
 
-_CURVE = (
-    _end("x0"),
-    _end("y0"),
-    _control("x1", "x0", "x2"),
-    _control("y1", "y0", "y2"),
-    _end("x2"),
-    _end("y2"),
-)
+    return (
+        end("x0"), end("y0"), control("x1", "x0", "x2"), control("y1", "y0", "y2"),
+        end("x2"), end("y2"),
+    )  # fmt: skip
 
 
 class BezierRenderer:
@@ -119,30 +121,45 @@ class BezierRenderer:
     Args:
         thickness: pen width in px of a 64-px canvas; None makes it the action's seventh
             parameter, from 0.5 to 8 px.
+        page: (height, width) in px of a page of any shape, on which many curves, each as large
+            as a 64-px canvas at most, make one picture. Coordinates and widths (up to 64 px) are
+            then in px of the page.
 
     Raises:
-        ValueError: ``thickness`` is not a positive number of at most 64.
+        ValueError: ``thickness`` is not a positive number of at most 64; the page has an empty
+            side.
     """
 
     compose: Compose = "max"
     channels = 1
 
-    def __init__(self, thickness: float | None = 5.0):
+    def __init__(self, thickness: float | None = 5.0, page: tuple[int, int] | None = None):
         if thickness is not None and not 0 < thickness <= UNIT:
             raise ValueError(f"thickness must be over 0 and at most {UNIT} px, got {thickness}")
+        if page is not None and min(page) < 1:
+            raise ValueError(f"a page must be at least 1x1 px, got {page[1]}x{page[0]}")
         self.thickness = thickness
-        variable = () if thickness is not None else (Parameter("thickness", 0.5, 8.0),)
-        self.action_spec = ActionSpec(*_CURVE, *variable)
-        self._scratch = np.empty((0, 0), np.float32)
+        self.page = (int(page[0]), int(page[1])) if page else None
+        self.sides = self.page or (UNIT, UNIT)
+        widths = (0.5, 8.0) if page is None else (0.0, 64.0)
+        variable = () if thickness is not None else (Parameter("thickness", *widths),)
+        curve = _curve(self.sides[1], self.sides[0], 4.0 if page is None else float(UNIT))
+        self.action_spec = ActionSpec(*curve, *variable)
 
     def config(self) -> dict:
-        return {"thickness": self.thickness}
+        return {"thickness": self.thickness} | ({"page": list(self.page)} if self.page else {})
+
+    def on_page(self, page: tuple[int, int], scale: float = 1.0) -> BezierRenderer:
+        """The same pen on a page (height, width), ``scale`` times as wide."""
+        return BezierRenderer(self.thickness and self.thickness * scale, page)
 
     def blank(self, n: int, size: int) -> np.ndarray:
-        return np.zeros((n, 1, size, size), np.uint8)
+        longer = max(self.sides)
+        height, width = (max(round(size * side / longer), 1) for side in self.sides)
+        return np.zeros((n, 1, height, width), np.uint8)
 
     def curves(self, actions: np.ndarray) -> np.ndarray:
-        """Actions ``[n, 6 or 7]`` as x0 y0 x1 y1 x2 y2 thickness ``[n, 7]`` in px of 64."""
+        """Actions ``[n, 6 or 7]`` as x0 y0 x1 y1 x2 y2 thickness ``[n, 7]`` in px of the page."""
         curves = np.empty((len(actions), 7), np.float32)
         curves[:, : len(self.action_spec)] = self.action_spec.to_physical(actions)
         if self.thickness is not None:
@@ -151,15 +168,14 @@ class BezierRenderer:
 
     def draw(self, canvas: np.ndarray, actions: np.ndarray) -> None:
         n, _, height, width = canvas.shape
-        if self._scratch.shape != (height, width + 8):
-            self._scratch = np.empty((height, width + 8), np.float32)
         curves = self.curves(actions)
-        if width != UNIT:
-            curves *= np.float32(width / UNIT)
-        _draw_curves(canvas.reshape(n, height, width), curves, self._scratch)
+        longer = max(self.sides)
+        if max(height, width) != longer:
+            curves *= np.float32(max(height, width) / longer)
+        _draw_curves(canvas.reshape(n, height, width), curves)
 
     def polylines(self, actions: np.ndarray, points: int = 17) -> list[np.ndarray]:
-        """The pen's path of each action ``[n, ...]``: float32 ``[points, 2]`` in px of 64."""
+        """The pen's path of each action ``[n, ...]``: float32 ``[points, 2]`` in px."""
         t = np.linspace(0, 1, points, dtype=np.float32)[:, None]
         p = self.curves(actions)[:, :6].reshape(-1, 3, 1, 2)
         lines = (1 - t) ** 2 * p[:, 0] + 2 * t * (1 - t) * p[:, 1] + t**2 * p[:, 2]

@@ -46,3 +46,24 @@ class Renderer(Protocol):
     def config(self) -> dict:
         """JSON-able keyword arguments that make this renderer again."""
         ...
+
+
+class PageRenderer(Renderer, Protocol):
+    """A renderer whose strokes can be put together on a page of any size and shape.
+
+    Attributes:
+        sides: height and width of its canvas in px, 64x64 or the page's.
+    """
+
+    sides: tuple[int, int]
+
+    def on_page(self, page: tuple[int, int], scale: float = 1.0) -> PageRenderer:
+        """The same pen, ``scale`` times as large, on a page (height, width) in px.
+
+        Its actions have the same parameters in the same order, in px of the page.
+        """
+        ...
+
+    def polylines(self, actions: np.ndarray) -> list[np.ndarray]:
+        """The pen's path of each action ``[n, ...]``, float32 ``[points, 2]`` in px."""
+        ...

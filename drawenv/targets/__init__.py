@@ -1,4 +1,4 @@
-"""Where target pictures come from: built-in symbols, MNIST, Omniglot, a folder, an array."""
+"""Where target pictures come from: built-in symbols, MNIST, Omniglot, sketches, a folder, an array."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from drawenv.targets.mnist import load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
+from drawenv.targets.sketches import load_openmoji, load_sketches
 from drawenv.targets.symbols import Symbols, load_symbols
 
 __all__ = ["ArrayTargets", "Symbols", "Targets", "load_pictures", "load_targets"]
@@ -72,6 +73,8 @@ _LOADERS = {
     "symbols-2": partial(load_symbols, max_strokes=2),
     "mnist": load_mnist,
     "omniglot": load_omniglot,
+    "sketches": load_sketches,
+    "openmoji": load_openmoji,
 }
 
 
@@ -80,9 +83,9 @@ def load_targets(targets, size: int = 64) -> Targets:
 
     Args:
         targets: a name (``"symbols"``, ``"symbols-2"`` of at most two strokes, ``"mnist"``,
-            ``"omniglot"``; ``"mnist:test"`` names a split, ``train`` without one), a folder of
-            pictures, a uint8 array, or an object with the ``Targets`` methods, which is returned
-            as it is.
+            ``"omniglot"``, ``"sketches"``, ``"openmoji"``; ``"mnist:test"`` names a split, ``train``
+            without one), a folder of pictures, a uint8 array, or an object with the ``Targets``
+            methods, which is returned as it is.
         size: side of the square pictures in pixels, for names and folders.
 
     Raises:

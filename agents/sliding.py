@@ -1,0 +1,311 @@
+"""Pictures of any size, drawn window by window (paper, section 3.4).
+
+A drawer of small canvases slides over a large page. Each window shows it the target there and
+the ink that is there already, from the neighbours too; what it draws goes on the page. A coarser
+pass, of windows that cover more of a shrunk page, may come first: the hierarchical drawer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from agents.canvas import to_unit
+from agents.finish import useful_strokes
+from agents.imagine import CanvasFunction
+from agents.recipes import Recipe
+from drawenv import Drawing, load_pictures
+from drawenv.renderers import PageRenderer
+
+Order = Literal["phased", "raster", "flood"]
+ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
+INK = 0.02  # windows with less of it are skipped
+SKETCH_SIZE = 512  # side of training pages in pixels
+CHUNK = 256  # windows drawn at a time at most, which bounds the memory
+
+# Targets and canvases so far, uint8 [k, 1, size, size] both, and what a stroke must be worth
+# -> actions [k, strokes, n] and which to keep.
+Choose = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+
+
+class Page:
+    """A picture, and the canvas on which it is drawn window by window.
+
+    Args:
+        ink: the target, uint8 ``[H, W]``, light ink on black.
+        renderer: draws the windows' strokes.
+        size: side of a window in pixels; what is drawn in it grows with it.
+        stride: from one window to the next; below ``size`` they overlap.
+        strokes: what is there already, physical values ``[k, n]`` in px of this page.
+
+    Attributes:
+        canvas: the page so far, uint8, padded so that windows tile it.
+        inked: bool ``[rows, columns]``, the windows worth drawing.
+        strokes: list of float32 ``[n]``, physical values in px of this page.
+    """
+
+    def __init__(
+        self, ink: np.ndarray, renderer: PageRenderer, size: int = 64, stride: int = 32,
+        strokes: Sequence[np.ndarray] = (),
+    ):  # fmt: skip
+        if not 1 <= stride <= size:
+            raise ValueError(f"stride must be from 1 to the window's {size} px, got {stride}")
+        self.size, self.stride, self.spec = size, stride, renderer.action_spec
+        rows, columns = (-(-max(side - size, 0) // stride) + 1 for side in ink.shape)
+        sides = ((rows - 1) * stride + size, (columns - 1) * stride + size)
+        self.ink = ink
+        if sides != ink.shape:
+            self.ink = np.zeros(sides, np.uint8)
+            self.ink[: ink.shape[0], : ink.shape[1]] = ink
+        self.renderer = renderer.on_page(sides)
+        self.canvas = np.zeros(sides, np.uint8)
+        self.strokes: list[np.ndarray] = []
+        if len(strokes):
+            self._draw(np.stack(strokes))
+        shares = np.empty((rows, columns))
+        for i in range(rows):
+            band = self.ink[i * stride : i * stride + size].sum(0, np.int64)
+            total = np.concatenate([[0], band.cumsum()])
+            left = np.arange(columns) * stride
+            shares[i] = (total[left + size] - total[left]) / (255 * size * size)
+        self.inked = shares >= INK
+
+    def phases(self) -> list[np.ndarray]:
+        """The inked windows, int ``[k, 2]``, in groups that do not overlap; a group may be empty."""
+        windows, apart = np.argwhere(self.inked), -(-self.size // self.stride)
+        diagonal = [(i, i) for i in range(apart)]  # first the whole page, then half a window on
+        order = diagonal + [(i, j) for i in range(apart) for j in range(apart) if i != j]
+        return [windows[(windows % apart == phase).all(1)] for phase in order]
+
+    def batches(self, order: Order = "phased") -> Iterator[np.ndarray]:
+        """Windows in the order of drawing, in batches that do not touch: int ``[k, 2]``, row and column.
+
+        ``"phased"``: all windows that do not overlap at once, then those between them.
+        ``"raster"``: one after the other, as in the paper. ``"flood"``: one after the other, from
+        neighbour to neighbour, beginning with each part's first.
+        """
+        windows = np.argwhere(self.inked)
+        match order:
+            case "phased":
+                for phase in self.phases():
+                    yield from (phase[k : k + CHUNK] for k in range(0, len(phase), CHUNK))
+            case "raster":
+                yield from windows[:, None]
+            case "flood":
+                todo = {(int(i), int(j)) for i, j in windows}
+                for first in map(tuple, windows.tolist()):
+                    queue = deque([first] if first in todo else [])
+                    todo.discard(first)
+                    while queue:
+                        i, j = queue.popleft()
+                        yield np.array([[i, j]])
+                        for near in ((i, j + 1), (i + 1, j), (i, j - 1), (i - 1, j)):
+                            if near in todo:
+                                todo.remove(near)
+                                queue.append(near)
+            case other:
+                raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {other!r}")
+
+    def cut(self, page: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """Windows of a page like ``canvas``: ``[k, 1, size, size]``."""
+        out = np.empty((len(windows), 1, self.size, self.size), page.dtype)
+        for k, (top, left) in enumerate(windows * self.stride):
+            out[k, 0] = page[top : top + self.size, left : left + self.size]
+        return out
+
+    def paste(self, page: np.ndarray, windows: np.ndarray, content: np.ndarray) -> None:
+        """Put windows ``[k, 1, size, size]`` back into a page."""
+        for k, (top, left) in enumerate(windows * self.stride):
+            page[top : top + self.size, left : left + self.size] = content[k, 0]
+
+    def paint(self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray) -> None:
+        """Draw the windows' strokes on the page.
+
+        Args:
+            windows: int ``[k, 2]``.
+            actions: float32 ``[k, strokes, n]`` of the windows' canvases.
+            keep: bool ``[k, strokes]``.
+        """
+        physical = self.spec.to_physical(actions)
+        physical *= pixels(self.spec, self.size / 64)
+        for i, parameter in enumerate(self.spec.parameters):
+            if parameter.axis in ("x", "y"):
+                corner = windows[:, "yx".index(parameter.axis), None] * self.stride
+                physical[..., i] += corner
+        self._draw(physical[keep])
+
+    def _draw(self, strokes: np.ndarray) -> None:
+        actions = np.clip(self.renderer.action_spec.to_action(strokes), -1, 1)
+        canvas = self.canvas[None, None]
+        for k in range(len(actions)):
+            self.renderer.draw(canvas, actions[k : k + 1])
+        self.strokes.extend(strokes)
+
+
+def pixels(spec, scale: float) -> np.ndarray:
+    """What to multiply physical values ``[..., n]`` by when a canvas grows by ``scale``."""
+    return np.array([scale if p.unit == "px" else 1.0 for p in spec.parameters], np.float32)
+
+
+def fitted(windows: np.ndarray, size: int) -> torch.Tensor:
+    """Windows uint8 ``[k, C, n * size, n * size]`` as a drawer sees them: shrunk to ``size``, in [0, 1]."""
+    times = windows.shape[-1] // size
+    return to_unit(windows) if times == 1 else F.avg_pool2d(to_unit(windows), times)
+
+
+def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
+    """A picture ``scale`` times smaller (larger if below 1), at least 1x1."""
+    if scale == 1:
+        return ink
+    sides = [max(round(side / scale), 1) for side in ink.shape]
+    filter = Image.Resampling.BOX if scale > 1 else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(ink).resize(sides[::-1], filter))
+
+
+def draw_page(
+    choose: Choose, renderer: PageRenderer, ink: np.ndarray, stride: int = 32,
+    levels: Sequence[Sequence[float]] = ((1, 0.0),),
+    order: Order = "phased", scale: float = 1.0, size: int = 64,
+    report: Callable[[int, int], None] | None = None, log: list | None = None,
+) -> Drawing:  # fmt: skip
+    """Draw a picture of any size window by window.
+
+    Args:
+        choose: the drawer.
+        renderer: of the windows.
+        ink: uint8 ``[H, W]``, light ink on black.
+        stride: from one window of level 1 to the next in pixels.
+        levels: for each pass how many times larger its windows are, and what a stroke must be
+            worth to be kept.
+        order: see ``Page.batches``.
+        scale: how many times smaller the picture is drawn: above 1 for lines thicker than those
+            learned, below 1 for thinner ones.
+        size: side of a window of level 1 in pixels.
+        report: called with (windows done, of how many).
+        log: a list to which each batch of windows is added, for ``imagine_page``.
+
+    Returns:
+        The drawing, on a page of the picture's own size.
+    """
+    if not scale > 0:
+        raise ValueError(f"scale must be over 0, got {scale}")
+    small = shrink(ink, scale)
+    strokes: Sequence[np.ndarray] = ()
+    done = 0
+    for level, worth in levels:
+        page = Page(small, renderer, int(size * level), int(stride * level), strokes)
+        total = done + int(page.inked.sum())
+        for windows in page.batches(order):
+            targets, before = page.cut(page.ink, windows), page.cut(page.canvas, windows)
+            actions, keep = choose(targets, before, worth)
+            page.paint(windows, actions, keep)
+            if log is not None:
+                log.append((windows * page.stride, page.size, actions, keep))
+            done += len(windows)
+            if report:
+                report(done, total)
+        strokes = page.strokes
+    page_renderer = renderer.on_page((ink.shape[0], ink.shape[1]), scale)
+    physical = np.array(strokes, np.float32).reshape(-1, len(renderer.action_spec))
+    actions = page_renderer.action_spec.to_action(physical * pixels(renderer.action_spec, scale))
+    return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)
+
+
+@torch.no_grad()
+def imagine_page(canvas: CanvasFunction, log: list, shape: tuple[int, int]) -> np.ndarray:
+    """The page as a canvas function imagines it: what ``draw_page`` logged, drawn with that.
+
+    Returns:
+        float32 ``[H, W]`` in [0, 1].
+    """
+    margin = max((side for _, side, _, _ in log), default=0)
+    x = torch.zeros(shape[0] + margin, shape[1] + margin)
+    for corners, side, actions, keep in log:
+        views = [x[top : top + side, left : left + side] for top, left in corners]
+        part = torch.stack(views).unsqueeze(1)
+        for k in range(actions.shape[1]):
+            kept = torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1)
+            part = torch.where(kept, canvas(part, torch.from_numpy(actions[:, k])), part)
+        for view, new in zip(views, part[:, 0], strict=True):
+            view.copy_(new)
+    return x[: shape[0], : shape[1]].numpy()
+
+
+class Windows:
+    """Training windows as drawing itself meets them: with the neighbours' ink on their canvases.
+
+    Crops of training pictures are drawn phase by phase by the drawer that is being trained; what
+    each phase shows it is a batch.
+
+    Args:
+        recipe: says which pictures, stride and levels; about its ``batch`` windows make a batch.
+        seed: of the choice and the variation.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int):
+        self.recipe, self.rng = recipe, np.random.default_rng(seed)
+        self.pictures = load_pictures(f"{recipe.targets}:train", SKETCH_SIZE).images
+        self.renderer = cast(PageRenderer, recipe.renderer())
+        self.side = int(
+            recipe.size * (1 + 2 * max(level for level, _ in recipe.levels))
+        )  # of a crop: a few windows of each level
+        # Of the windows of a phase about half have ink in them.
+        self.crops = max(2 * recipe.batch // (self.side // recipe.size) ** 2, 1)
+        self.steps, self.last = self._generate(), None
+
+    def crop(self) -> np.ndarray:
+        """One crop with ink in it, mirrored, turned by quarters and scaled at random, uint8."""
+        while True:
+            picture = self.pictures[self.rng.integers(len(self.pictures)), 0]
+            zoom = np.exp(self.rng.uniform(-0.35, 0.35))
+            cut = min(round(self.side * zoom), *picture.shape)
+            top, left = (self.rng.integers(side - cut + 1) for side in picture.shape)
+            part = picture[top : top + cut, left : left + cut]
+            if part.mean() < 255 * INK:
+                continue
+            filter = Image.Resampling.BILINEAR
+            part = np.asarray(Image.fromarray(part).resize((self.side, self.side), filter))
+            part = np.rot90(part, int(self.rng.integers(4)))
+            return np.ascontiguousarray(part[:, ::-1] if self.rng.random() < 0.5 else part)
+
+    def _generate(self):
+        size, stride = self.recipe.size, self.recipe.stride
+        while True:
+            inks = [self.crop() for _ in range(self.crops)]
+            strokes: list[list[np.ndarray]] = [[] for _ in inks]
+            for level, worth in self.recipe.levels:
+                self.worth = worth
+                pages = [
+                    Page(ink, self.renderer, int(size * level), int(stride * level), old)
+                    for ink, old in zip(inks, strokes, strict=True)
+                ]
+                for together in zip(*(page.phases() for page in pages), strict=True):
+                    parts = [(p, w) for p, w in zip(pages, together, strict=True) if len(w)]
+                    if not parts:
+                        continue
+                    actions, keep = yield parts
+                    for page, windows in parts:
+                        n = len(windows)
+                        page.paint(windows, actions[:n], keep[:n])
+                        actions, keep = actions[n:], keep[n:]
+                strokes = [page.strokes for page in pages]
+
+    def __call__(self, batch: int, done: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Targets and the canvases to draw them on, in [0, 1], ``[k, 1, size, size]``: as the
+        drawer sees them, shrunk where windows are larger.
+        """
+        parts = self.steps.send(self.last)
+        self.targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
+        self.before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
+        return fitted(self.targets, self.recipe.size), fitted(self.before, self.recipe.size)
+
+    def drawn(self, actions: torch.Tensor) -> None:
+        """What was drawn in the last batch, ``[k, strokes, n]``: the next one's canvases show it."""
+        keep = useful_strokes(self.renderer, actions.numpy(), self.targets, self.before, self.worth)
+        self.last = actions.numpy(), keep

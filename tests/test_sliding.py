@@ -1,0 +1,306 @@
+import json
+import resource
+from io import BytesIO
+
+import numpy as np
+import pytest
+import resvg_py
+import torch
+from PIL import Image
+
+from agents.checkpoints import Drawer
+from agents.drawer import GlimpseNetwork
+from agents.evaluation import evaluate_pages
+from agents.imagine import RealCanvas, imagine
+from agents.recipes import get_recipe
+from agents.sliding import ORDERS, Page, Windows, draw_page, pixels, shrink
+from drawenv import BezierRenderer, Drawing
+from drawenv.metrics import chamfer, near_iou, seam_score
+
+RENDERER = BezierRenderer(None)
+SPEC = RENDERER.action_spec
+
+
+def lines(height, width):
+    """A page with a net of thin lines."""
+    ink = np.zeros((height, width), np.uint8)
+    ink[::20] = 255
+    ink[:, ::20] = 255
+    return ink
+
+
+def one_line(targets, before, worth):
+    """Draws the same stroke in every window: (8, 16) to (40, 16), 3 px wide."""
+    action = SPEC.to_action(np.array([8, 16, 24, 16, 40, 16, 3], np.float32))
+    return np.tile(action, (len(targets), 1, 1)), np.ones((len(targets), 1), bool)
+
+
+def nothing(targets, before, worth):
+    return np.zeros((len(targets), 0, 7), np.float32), np.zeros((len(targets), 0), bool)
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (1, 1), (1, 500), (64, 64), (65, 200), (300, 40)])
+@pytest.mark.parametrize("stride", [32, 64, 20])
+def test_windows_tile_any_page(shape, stride):
+    page = Page(np.full(shape, 255, np.uint8), RENDERER, stride=stride)
+    assert page.ink.shape == page.canvas.shape and page.ink.sum() == 255 * shape[0] * shape[1]
+    covered = np.zeros(page.ink.shape, int)
+    for i, j in np.ndindex(page.inked.shape):
+        covered[i * stride : i * stride + 64, j * stride : j * stride + 64] += 1
+    assert covered.min() >= 1
+    assert covered.shape[0] < max(shape[0], 64) + stride and covered.shape[1] < max(shape[1], 64) + stride
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("stride", [32, 64, 24])
+def test_every_inked_window_is_drawn_once(order, stride):
+    ink = lines(300, 400)
+    ink[:, 130:250] = 0  # a gap: two islands, and windows to skip
+    page = Page(ink, RENDERER, stride=stride)
+    assert 0 < page.inked.sum() < page.inked.size
+    batches = list(page.batches(order))
+    seen = np.concatenate(batches)
+    np.testing.assert_array_equal(seen[np.lexsort(seen.T[::-1])], np.argwhere(page.inked))
+    for windows in batches:  # what runs together does not overlap
+        apart = np.abs(windows[:, None] - windows).max(-1) * stride
+        assert (apart[~np.eye(len(windows), dtype=bool)] >= 64).all()
+    if order == "phased":
+        assert len(batches) <= (-(-64 // stride)) ** 2
+    if order == "flood":  # from neighbour to neighbour, but for the first of each island
+        steps = [np.abs(a - np.concatenate(batches[:i])).sum(1).min() for i, a in enumerate(seen) if i]
+        assert sum(step > 1 for step in steps) <= 1
+
+
+def test_unknown_order_and_stride():
+    with pytest.raises(ValueError, match="order must be one of phased"):
+        list(Page(lines(64, 64), RENDERER).batches("spiral"))
+    for stride in (0, 65):
+        with pytest.raises(ValueError, match=f"stride must be from 1 .* got {stride}"):
+            Page(lines(64, 64), RENDERER, stride=stride)
+
+
+def test_strokes_land_where_their_windows_are():
+    drawing = draw_page(one_line, RENDERER, lines(100, 170), stride=64)
+    found = drawing.renderer.curves(drawing.actions)
+    assert drawing.sides == (100, 170)
+    corners = [(0, 0), (64, 0), (128, 0), (0, 64), (64, 64), (128, 64)]
+    for x, y in corners:
+        assert np.abs(found - [8 + x, 16 + y, 24 + x, 16 + y, 40 + x, 16 + y, 3]).max(1).min() < 1e-3
+    assert drawing.render().shape == (100, 170) and drawing.render()[16, 30] == 255
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_page_is_what_the_drawing_shows(order, rng):
+    """What windows were shown as drawn is what the drawing renders, to the rounding of a pixel."""
+
+    def scribble(targets, before, worth):
+        return SPEC.sample(3 * len(targets), rng).reshape(-1, 3, 7), rng.random((len(targets), 3)) < 0.7
+
+    ink = lines(150, 200)
+    page = Page(ink, RENDERER)
+    for windows in page.batches(order):
+        page.paint(windows, *scribble(windows, None, 0))
+    assert len(page.strokes) > 20
+    drawing = draw_page(scribble, RENDERER, ink, order=order)
+    again = Drawing(drawing.actions, RENDERER.on_page(ink.shape))
+    np.testing.assert_array_equal(again.render(), drawing.render())
+    physical = np.stack(page.strokes)
+    whole = Drawing(page.renderer.action_spec.to_action(physical), page.renderer).render()
+    np.testing.assert_allclose(whole.astype(int), page.canvas, atol=2)
+
+
+def test_scale_and_levels():
+    """A page shrunk twice: strokes twice as long and thick; the next level sees their ink."""
+    seen = []
+
+    def look(targets, before, worth):
+        seen.append((targets.copy(), before.copy()))
+        return one_line(targets, before, worth)
+
+    ink = lines(128, 128)
+    drawing = draw_page(look, RENDERER, ink, scale=2)
+    np.testing.assert_allclose(
+        drawing.renderer.curves(drawing.actions)[0], [16, 32, 48, 32, 80, 32, 6], atol=1e-3
+    )
+    assert len(seen) == 1 and (seen[0][1] == 0).all()
+    np.testing.assert_array_equal(seen[0][0][0, 0], shrink(ink, 2))
+    seen.clear()
+    drawing = draw_page(look, RENDERER, ink, levels=((2, 0.5), (1, 0.0)), stride=64)
+    assert len(seen) == 2 and len(drawing) == 5 and (seen[0][1] == 0).all()
+    assert seen[1][1][0, 0, 32, 20:60].min() == 255  # the first level's line, at full size
+    with pytest.raises(ValueError, match="scale must be over 0, got 0"):
+        draw_page(nothing, RENDERER, ink, scale=0)
+
+
+def test_pen_of_one_width_grows_with_the_scale():
+    pen = BezierRenderer(3.0)
+
+    def stroke(targets, before, worth):
+        actions, keep = one_line(targets, before, worth)
+        return actions[..., :6], keep
+
+    drawing = draw_page(stroke, pen, lines(128, 128), scale=2)
+    assert drawing.renderer.thickness == 6.0
+    np.testing.assert_array_equal(pixels(SPEC, 2.0), np.full(7, 2.0, np.float32))
+
+
+def test_blank_page_and_its_files(tmp_path):
+    drawing = draw_page(one_line, RENDERER, np.zeros((70, 200), np.uint8))
+    assert len(drawing) == 0 and drawing.render().shape == (70, 200)
+    for ending in ("svg", "png", "gif", "json"):
+        drawing.save(tmp_path / f"blank.{ending}")
+    assert Drawing.load(tmp_path / "blank.json").sides == (70, 200)
+
+
+def test_files_of_a_page(tmp_path):
+    drawing = draw_page(one_line, RENDERER, lines(100, 170), stride=64)
+    drawing.save(tmp_path / "a.svg")
+    png = bytes(resvg_py.svg_to_bytes(svg_string=(tmp_path / "a.svg").read_text(), width=340, height=200))
+    theirs = np.asarray(Image.open(BytesIO(png)).convert("L"), float) / 255
+    ours = drawing.render(340) / 255
+    assert ours.shape == theirs.shape == (200, 340)
+    assert np.square(theirs - ours).mean() < 0.03 * np.square(ours).mean()
+    drawing.save(tmp_path / "a.json")
+    loaded = Drawing.load(tmp_path / "a.json")
+    np.testing.assert_array_equal(loaded.render(), drawing.render())
+    drawing.save(tmp_path / "a.gif", size=170)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.size == (170, 100)
+    data = json.loads((tmp_path / "a.json").read_text())
+    assert data["options"] == {"thickness": None, "page": [100, 170]}
+
+
+def test_memory_is_bounded():
+    """16 million pixels by numbers of windows that never lie in memory together."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    drawing = draw_page(one_line, RENDERER, lines(4096, 4096), stride=64)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert len(drawing) == 64 * 64
+    assert grown < 400, f"{grown:.0f} MB for a page of 16 MB"
+
+
+def test_glimpse_network_draws_where_ink_is(rng):
+    """Untrained already: what it draws lies about the missing ink."""
+    torch.manual_seed(0)
+    network = GlimpseNetwork(SPEC, width=32, hidden=32)
+    target = torch.zeros(4, 1, 64, 64)
+    for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
+        target[k, :, y - 4 : y + 4, x - 4 : x + 4] = 1
+    actions, _ = imagine(network, RealCanvas(RENDERER), target, 3)
+    assert actions.shape == (4, 3, 7) and actions.abs().max() <= 1
+    ends = SPEC.to_physical(actions.detach().numpy())[:, :, [0, 1]]
+    for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
+        assert np.abs(ends[k] - (x, y)).max() < 32
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_glimpse_network_cuts_out_the_right_place(half):
+    network = GlimpseNetwork(SPEC, side=8)
+    network.half_precision = half
+    picture = torch.arange(2 * 64 * 64.0).view(2, 1, 64, 64)
+    padded, coarse = network.look(picture)
+    seen = network.glimpse(padded, torch.tensor([[30, 12], [0, 64]])).view(2, 8, 8)
+    torch.testing.assert_close(seen[0], picture[0, 0, 8:16, 26:34])
+    assert (seen[1, 4:] == 0).all() and (seen[1, :4, :4] == 0).all()  # beyond the corner
+    torch.testing.assert_close(seen[1, :4, 4:], picture[1, 0, 60:, :4])
+    assert coarse.shape == (2, 1, 16, 16)
+
+
+TINY = get_recipe("sketch-10").debug()
+
+
+@pytest.fixture(scope="module")
+def drawer():
+    torch.manual_seed(0)
+    return Drawer.new(TINY)
+
+
+def test_draw_any_size(drawer, tmp_path):
+    drawer.save_pretrained(tmp_path)
+    loaded = Drawer.from_pretrained(tmp_path)
+    for shape in [(1, 1), (1, 700), (63, 65), (200, 150)]:
+        picture = np.full(shape, 255, np.uint8)
+        picture[::7] = 0
+        first, second = (d.draw(picture, invert="yes", strokes=3) for d in (drawer, loaded))
+        assert first.sides == shape and first.render().shape == shape
+        assert len(first) == len(second)
+    finer = drawer.draw(lines(100, 100), invert="no", stride=16, scale=0.5, order="raster")
+    assert finer.sides == (100, 100)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stride": 0}, "stride must be"), ({"strokes": 0}, "strokes must be at least 1, got 0"),
+        ({"scale": -1.0}, "scale must be over 0"), ({"order": "x"}, "order must be one of"),
+    ],
+)  # fmt: skip
+def test_bad_options(drawer, options, words):
+    with pytest.raises(ValueError, match=words):
+        drawer.draw(lines(70, 70), invert="no", **options)
+
+
+def test_sliding_options_are_for_sliding_recipes():
+    small = Drawer.new(get_recipe("quickstart").debug())
+    with pytest.raises(ValueError, match="quickstart draws a picture at once"):
+        small.draw(lines(64, 64), scale=2.0)
+
+
+def test_refining_a_page_never_makes_it_worse(drawer):
+    """Each window is at least as good after refinement, under the real renderer."""
+    rng = np.random.default_rng(3)
+    targets = 255 * (rng.random((6, 1, 64, 64)) < 0.1).astype(np.uint8)
+    before = np.roll(targets, 5, 3)
+    real = RealCanvas(drawer.renderer)
+    errors = []
+    for refine in (0, 4):
+        actions, keep = drawer.strokes(targets, refine, before)
+        canvas = torch.from_numpy(before / 255).float()
+        for k in range(actions.shape[1]):
+            drawn = real(canvas, torch.from_numpy(actions[:, k]))
+            canvas = torch.where(torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1), drawn, canvas)
+        errors.append((canvas - torch.from_numpy(targets / 255)).square().sum((1, 2, 3)))
+    assert (errors[1] <= errors[0] + 1e-3).all()
+    assert (
+        errors[0] <= torch.from_numpy(((before - targets.astype(float)) / 255) ** 2).sum((1, 2, 3)) + 1e-3
+    ).all()
+
+
+def test_windows_show_what_was_drawn(data):
+    """The first phase's canvases are blank; later ones hold the ink drawn before, and only that."""
+    windows = Windows(TINY, seed=1)
+    action = torch.from_numpy(SPEC.to_action(np.array([0, 32, 32, 32, 64, 32, 8], np.float32)))
+    inks = []
+    for _ in range(80):  # some crops have phases without a window
+        target, before = windows(16, 0.0)
+        assert target.shape == before.shape and target.shape[1:] == (1, 64, 64)
+        assert (target.mean((1, 2, 3)) >= 0.02 - 1e-6).all()
+        inks.append(before.amax().item())
+        windows.drawn(action.expand(len(target), 1, 7))
+    assert inks[0] == 0 and max(inks[1:]) > 0.9
+    same = Windows(TINY, seed=1)
+    torch.testing.assert_close(same(16, 0.0)[0], Windows(TINY, seed=1)(16, 0.0)[0])
+
+
+def test_evaluation_of_pages(drawer, data):
+    figures = evaluate_pages(drawer, "openmoji:test", limit=2, strokes=2)
+    assert figures["n"] == 2 and figures["mse"] > 0 and 0 <= figures["iou"] <= figures["iou_1px"] <= 1
+    assert figures["mse"] <= figures["mse_blank"]  # strokes that do not help were left out
+    assert {"seam", "stroke_length", "chamfer", "pens", "true_pens", "seconds_per_image"} <= set(figures)
+    assert figures["mse_canvas"] > 0
+
+
+def test_page_metrics():
+    a = np.zeros((1, 64, 64), np.uint8)
+    a[0, 10, 5:40] = 255
+    b = np.roll(a, 1, 1)
+    assert near_iou(a, a)[0] == 1 and near_iou(a, b)[0] == 1 and near_iou(a, np.roll(a, 3, 1))[0] == 0
+    noise = np.random.default_rng(0).integers(0, 256, (4, 128, 128)).astype(np.uint8)
+    assert seam_score(noise, np.zeros_like(noise), 32) == pytest.approx(1, abs=0.05)
+    seams = np.zeros((1, 128, 128), np.uint8)
+    seams[0, 62:66] = 255  # along one border
+    seams[0, 40] = 255
+    assert seam_score(seams, np.zeros_like(seams), 32) > 4
+    line = np.array([[0.0, 0.0], [10.0, 0.0]])
+    assert chamfer([line], [line + (0, 2)]) == pytest.approx(2)
+    assert chamfer([], [line]) == np.inf and chamfer([], []) == 0
