@@ -93,7 +93,7 @@ class Recipe:
 
 _SKETCH = Recipe(
     "sketch-10", env_id="BezierThickCanvas-v0", env_options={}, targets="sketches", strokes=10, stride=32,
-    levels=[[1, 0.2]],    glimpse=True, refit=True, blur_until=0.2,
+    levels=[[1, 0.4]],    glimpse=True, refit=True, blur_until=0.2,
 )  # fmt: skip
 
 _ALL = (
@@ -110,7 +110,7 @@ _ALL = (
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4, pictures=300_000),
     replace(
-        _SKETCH, name="sketch-hierarchy", levels=[[2, 0.6], [1, 0.2]], start_from="sketch-10",
+        _SKETCH, name="sketch-hierarchy", levels=[[2, 0.75], [1, 0.4]], start_from="sketch-10",
         pictures=200_000,
     ),
 )  # fmt: skip

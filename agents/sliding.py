@@ -21,6 +21,7 @@ from agents.finish import useful_strokes
 from agents.imagine import CanvasFunction
 from agents.recipes import Recipe
 from drawenv import Drawing, load_pictures
+from drawenv.actions import ActionSpec
 from drawenv.renderers import PageRenderer
 
 Order = Literal["phased", "raster", "flood"]
@@ -29,9 +30,8 @@ INK = 0.02  # windows with less of it are skipped
 SKETCH_SIZE = 512  # side of training pages in pixels
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
-# Targets and canvases so far, uint8 [k, 1, size, size] both, and what a stroke must be worth
-# -> actions [k, strokes, n] and which to keep.
-Choose = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+# Targets and canvases so far, uint8 [k, 1, side, side] both -> actions [k, strokes, n].
+Choose = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Page:
@@ -59,14 +59,12 @@ class Page:
         self.size, self.stride, self.spec = size, stride, renderer.action_spec
         rows, columns = (-(-max(side - size, 0) // stride) + 1 for side in ink.shape)
         sides = ((rows - 1) * stride + size, (columns - 1) * stride + size)
-        self.ink = ink
-        if sides != ink.shape:
-            self.ink = np.zeros(sides, np.uint8)
-            self.ink[: ink.shape[0], : ink.shape[1]] = ink
+        self.ink, self.canvas = np.zeros(sides, np.uint8), np.zeros(sides, np.uint8)
+        self.ink[: ink.shape[0], : ink.shape[1]] = ink
         self.renderer = renderer.on_page(sides)
-        self.canvas = np.zeros(sides, np.uint8)
-        self.strokes: list[np.ndarray] = []
-        if len(strokes):
+        self.judge = renderer.on_page((size, size))
+        self.strokes = list(strokes)
+        if strokes:
             self._draw(np.stack(strokes))
         shares = np.empty((rows, columns))
         for i in range(rows):
@@ -119,36 +117,38 @@ class Page:
             out[k, 0] = page[top : top + self.size, left : left + self.size]
         return out
 
-    def paste(self, page: np.ndarray, windows: np.ndarray, content: np.ndarray) -> None:
-        """Put windows ``[k, 1, size, size]`` back into a page."""
-        for k, (top, left) in enumerate(windows * self.stride):
-            page[top : top + self.size, left : left + self.size] = content[k, 0]
-
-    def paint(self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray) -> None:
-        """Draw the windows' strokes on the page.
+    def paint(self, windows: np.ndarray, actions: np.ndarray, worth: float) -> np.ndarray:
+        """Draw the windows' strokes on the page, but for those that are not worth it.
 
         Args:
             windows: int ``[k, 2]``.
             actions: float32 ``[k, strokes, n]`` of the windows' canvases.
-            keep: bool ``[k, strokes]``.
+            worth: see ``useful_strokes``.
+
+        Returns:
+            Which were drawn, bool ``[k, strokes]``.
         """
-        physical = self.spec.to_physical(actions)
-        physical *= pixels(self.spec, self.size / 64)
+        physical = self.spec.to_physical(actions) * pixels(self.spec, self.size / 64)
+        here = np.clip(self.judge.action_spec.to_action(physical), -1, 1)
+        targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
+        keep = useful_strokes(self.judge, here, targets, before, worth)
         for i, parameter in enumerate(self.spec.parameters):
             if parameter.axis in ("x", "y"):
                 corner = windows[:, "yx".index(parameter.axis), None] * self.stride
                 physical[..., i] += corner
         self._draw(physical[keep])
+        self.strokes.extend(physical[keep])
+        return keep
 
     def _draw(self, strokes: np.ndarray) -> None:
+        """Draw strokes ``[k, n]`` in px of the page."""
         actions = np.clip(self.renderer.action_spec.to_action(strokes), -1, 1)
         canvas = self.canvas[None, None]
         for k in range(len(actions)):
             self.renderer.draw(canvas, actions[k : k + 1])
-        self.strokes.extend(strokes)
 
 
-def pixels(spec, scale: float) -> np.ndarray:
+def pixels(spec: ActionSpec, scale: float) -> np.ndarray:
     """What to multiply physical values ``[..., n]`` by when a canvas grows by ``scale``."""
     return np.array([scale if p.unit == "px" else 1.0 for p in spec.parameters], np.float32)
 
@@ -202,9 +202,8 @@ def draw_page(
         page = Page(small, renderer, int(size * level), int(stride * level), strokes)
         total = done + int(page.inked.sum())
         for windows in page.batches(order):
-            targets, before = page.cut(page.ink, windows), page.cut(page.canvas, windows)
-            actions, keep = choose(targets, before, worth)
-            page.paint(windows, actions, keep)
+            actions = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows))
+            keep = page.paint(windows, actions, worth)
             if log is not None:
                 log.append((windows * page.stride, page.size, actions, keep))
             done += len(windows)
@@ -252,9 +251,8 @@ class Windows:
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
         self.pictures = load_pictures(f"{recipe.targets}:train", SKETCH_SIZE).images
         self.renderer = cast(PageRenderer, recipe.renderer())
-        self.side = int(
-            recipe.size * (1 + 2 * max(level for level, _ in recipe.levels))
-        )  # of a crop: a few windows of each level
+        largest = max(level for level, _ in recipe.levels)
+        self.side = int(recipe.size * (1 + 2 * largest))  # of a crop: a few windows of each level
         # Of the windows of a phase about half have ink in them.
         self.crops = max(2 * recipe.batch // (self.side // recipe.size) ** 2, 1)
         self.steps, self.last = self._generate(), None
@@ -280,7 +278,6 @@ class Windows:
             inks = [self.crop() for _ in range(self.crops)]
             strokes: list[list[np.ndarray]] = [[] for _ in inks]
             for level, worth in self.recipe.levels:
-                self.worth = worth
                 pages = [
                     Page(ink, self.renderer, int(size * level), int(stride * level), old)
                     for ink, old in zip(inks, strokes, strict=True)
@@ -289,11 +286,10 @@ class Windows:
                     parts = [(p, w) for p, w in zip(pages, together, strict=True) if len(w)]
                     if not parts:
                         continue
-                    actions, keep = yield parts
+                    actions = yield parts
                     for page, windows in parts:
-                        n = len(windows)
-                        page.paint(windows, actions[:n], keep[:n])
-                        actions, keep = actions[n:], keep[n:]
+                        own, actions = np.split(actions, [len(windows)])
+                        page.paint(windows, own, worth)
                 strokes = [page.strokes for page in pages]
 
     def __call__(self, batch: int, done: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -301,11 +297,10 @@ class Windows:
         drawer sees them, shrunk where windows are larger.
         """
         parts = self.steps.send(self.last)
-        self.targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
-        self.before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
-        return fitted(self.targets, self.recipe.size), fitted(self.before, self.recipe.size)
+        targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
+        before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
+        return fitted(targets, self.recipe.size), fitted(before, self.recipe.size)
 
     def drawn(self, actions: torch.Tensor) -> None:
         """What was drawn in the last batch, ``[k, strokes, n]``: the next one's canvases show it."""
-        keep = useful_strokes(self.renderer, actions.numpy(), self.targets, self.before, self.worth)
-        self.last = actions.numpy(), keep
+        self.last = actions.numpy()

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from agents.canvas import CanvasNetwork, MarkCanvas, Rollouts, to_unit
 from agents.drawer import DrawerNetwork, GlimpseNetwork
-from agents.finish import useful_strokes
 from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import Recipe
@@ -127,10 +126,10 @@ def validate(
     sums = np.zeros(2)
     if recipe.stride:
 
-        def choose(targets: np.ndarray, before: np.ndarray, worth: float):
+        def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
             target, start = fitted(targets, recipe.size), fitted(before, recipe.size)
             actions, _ = imagine(network, real, target, recipe.strokes, start)
-            return actions.numpy(), useful_strokes(real.renderer, actions.numpy(), targets, before, worth)
+            return actions.numpy()
 
         for ink in pictures[:, 0]:
             log: list = []

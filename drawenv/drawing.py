@@ -61,6 +61,19 @@ class Drawing:
                 frames.append(_picture(canvas))
         return frames
 
+    def render_strokes(self, size: int | None = None) -> np.ndarray:
+        """Drawings of ink alone with neighbouring strokes in different colours: uint8 ``[H, W, 3]``.
+
+        Args:
+            size: as for ``render``.
+        """
+        size = max(self.sides) if size is None else size
+        channels = [self.renderer.blank(1, size) for _ in range(3)]
+        for k, action in enumerate(self.actions):
+            for i in _COLORS[k % len(_COLORS)]:
+                self.renderer.draw(channels[i], action[None])
+        return np.stack([channel[0, 0] for channel in channels], -1)
+
     def to_svg(self) -> str:
         """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
         height, width = self.sides
@@ -127,6 +140,9 @@ class Drawing:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a drawing saved by drawenv: {error!r}") from None
         return cls(renderer.action_spec.check(actions, batch=len(actions)), renderer)
+
+
+_COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
 def _picture(canvas: np.ndarray) -> np.ndarray:

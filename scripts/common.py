@@ -62,6 +62,8 @@ def progress(**options):
 def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
     """A PNG of pictures, dark on light, each with its drawing below.
 
+    Pages of sliding recipes are shown larger, with their strokes in colours below.
+
     Args:
         pairs: of a picture, uint8 ``[H, W]`` with light ink, and its ``Drawing``.
         path: where to write it.
@@ -72,11 +74,16 @@ def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
 
     from drawenv.targets.pictures import square
 
-    rows, side = [], 128 if max(pairs[0][1].sides) <= 64 else 384
-    for start in range(0, len(pairs), columns):
-        row = pairs[start : start + columns]
-        above = [square(ink, side) for ink, _ in row]
-        below = [square(drawing.render(max(side, *drawing.sides)), side) for _, drawing in row]
-        blank = [np.zeros_like(above[0])] * (min(columns, len(pairs)) - len(row))
-        rows += [np.concatenate(above + blank, 1), np.concatenate(below + blank, 1)]
-    Image.fromarray(255 - np.concatenate(rows)).save(path)
+    pages = max(pairs[0][1].sides) > 64
+    side, columns = 320 if pages else 128, min(columns, len(pairs))
+    sheet = np.full((2 + pages, -(-len(pairs) // columns), side, columns, side, 3), 255, np.uint8)
+    for k, (ink, drawing) in enumerate(pairs):
+        row, column = divmod(k, columns)
+        drawn = drawing.render(max(side, *drawing.sides))
+        for i, picture in enumerate((ink, drawn)):
+            sheet[i, row, :, column] = 255 - square(picture, side)[..., None]
+        if pages:
+            colors = drawing.render_strokes(max(side, *drawing.sides))
+            sheet[2, row, :, column] = np.stack([square(c, side) for c in colors.transpose(2, 0, 1)], -1)
+    height, width = sheet.shape[0] * sheet.shape[1] * side, columns * side
+    Image.fromarray(sheet.transpose(1, 0, 2, 3, 4, 5).reshape(height, width, 3)).save(path, optimize=True)

@@ -89,7 +89,7 @@ def main(arguments: Arguments) -> None:
             bar.update(task, completed=len(pairs))
             print(f"{path} -> {file} ({len(drawing)} strokes)")
     if arguments.sheet and pairs:
-        save_sheet(pairs, arguments.sheet)
+        save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)
         print(f"all of them -> {arguments.sheet}")
     if failed:
         sys.exit(failed)

@@ -35,7 +35,7 @@ class Arguments:
     out: Path | None = None
     """Also write that object to this file."""
     sheet: Path | None = None
-    """Also write a PNG of 40 of the pictures, each with its drawing below."""
+    """Also write a PNG of 40 of the pictures (10 sketches), each with its drawing below."""
     seed: int = 0
     """Of the random agent."""
     limit: int | None = None
@@ -58,6 +58,7 @@ def main(arguments: Arguments) -> None:
     from agents import Drawer
     from agents.evaluation import evaluate, evaluate_pages
     from agents.recipes import get_recipe
+    from agents.sliding import SKETCH_SIZE
     from drawenv import load_pictures
 
     get_recipe(arguments.recipe)
@@ -101,10 +102,11 @@ def main(arguments: Arguments) -> None:
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     if arguments.sheet:
-        images = load_pictures(split, drawer.recipe.size).images
-        images = images[:: max(len(images) // 40, 1)][:40]
-        drawings = drawer.drawings(images, arguments.refine)
-        save_sheet(list(zip(images[:, 0], drawings, strict=True)), arguments.sheet, columns=20)
+        size, most = (SKETCH_SIZE, 10) if drawer.recipe.stride else (drawer.recipe.size, 40)
+        images = load_pictures(split, size).images
+        images = images[:: max(len(images) // most, 1)][:most]
+        drawings = [drawer.draw(ink, arguments.refine, "no", **sliding) for ink in images[:, 0]]
+        save_sheet(list(zip(images[:, 0], drawings, strict=True)), arguments.sheet, columns=most // 2)
     if arguments.json:
         print(json.dumps(result))
     else:

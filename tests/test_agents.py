@@ -7,7 +7,7 @@ import torch
 
 from agents import Drawer, get_recipe
 from agents.canvas import GeneralCanvas, MarkCanvas, Rollouts, canvas_error, fit_canvas, make_canvas, to_unit
-from agents.checkpoints import PRETRAINED
+from agents.checkpoints import PRETRAINED, load_weights, save_weights
 from agents.drawer import DrawerNetwork
 from agents.evaluation import evaluate
 from agents.finish import draw_kept, refine_actions, useful_strokes
@@ -241,6 +241,18 @@ def test_save_and_load(saved, targets):
     pictures = (255 * targets).byte().numpy()
     np.testing.assert_array_equal(first.strokes(pictures)[0], second.strokes(pictures)[0])
     assert first.recipe == TINY
+
+
+def test_large_matrices_are_stored_small(tmp_path):
+    torch.manual_seed(0)
+    large, again = torch.nn.Linear(400, 300), torch.nn.Linear(400, 300)
+    large.weight.data[7] = 0  # a row without a scale
+    save_weights(large, tmp_path / "w.safetensors")
+    assert (tmp_path / "w.safetensors").stat().st_size < 125_000
+    load_weights(again, tmp_path / "w.safetensors")
+    step = large.weight.abs().amax(1, keepdim=True) / 127
+    assert ((large.weight - again.weight).abs() <= 0.51 * step + 1e-9).all()
+    torch.testing.assert_close(large.bias, again.bias, atol=1e-3, rtol=0)
 
 
 def test_draw_any_picture(saved, rng):
