@@ -14,7 +14,8 @@ setup: .venv/ready
 draw: setup
 	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe mnist-4 --refine 50 -o out/digits --gif --sheet out/digits.png
 	$(BIN)/python scripts/draw.py examples/pictures/symbols/*.png --recipe omniglot-4 --refine 50 -o out/symbols --gif --sheet out/symbols.png
-	@echo "Look at out/digits.png and out/symbols.png: each picture with its drawing below."
+	$(BIN)/python scripts/draw.py examples/pictures/sketch/harbour.png --recipe sketch-10 -o out --gif --sheet out/harbour.png
+	@echo "Look at out/digits.png, out/symbols.png and out/harbour.png: each picture with its drawing below."
 
 test: setup lint
 	$(BIN)/python -m pytest
@@ -24,7 +25,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check --python .venv
 
-# Every figure of the README's first table; about 20 minutes on two cores.
+# Every figure of the README's tables, but for what a training run is needed; about an hour on two cores.
 EVALUATE := $(BIN)/python scripts/evaluate.py
 results: setup
 	mkdir -p results
@@ -36,6 +37,14 @@ results: setup
 	$(EVALUATE) omniglot-4 --out results/omniglot-4.json
 	$(EVALUATE) omniglot-4 --refine 50 --out results/omniglot-4-refined.json
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
+	$(EVALUATE) sketch-10 --out results/sketch-10.json
+	$(EVALUATE) sketch-10 --refine 50 --out results/sketch-10-refined.json
+	$(EVALUATE) sketch-10 --order raster --out results/sketch-10-raster.json
+	$(EVALUATE) sketch-10 --order flood --out results/sketch-10-flood.json
+	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
+	$(EVALUATE) sketch-4 --out results/sketch-4.json
+	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 4 --out results/mnist-4-reference.json
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
