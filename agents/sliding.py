@@ -2,7 +2,7 @@
 
 A drawer of small canvases slides over a large page. Each window shows it the target there and
 the ink that is there already, from the neighbours too; what it draws goes on the page. A coarser
-pass, of windows that cover more of a shrunk page, may come first: the hierarchical drawer.
+pass, of larger windows that the drawer sees shrunk, may come first: the hierarchical drawer.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from agents.recipes import Recipe
 from drawenv import Drawing, load_pictures
 from drawenv.actions import ActionSpec
 from drawenv.renderers import PageRenderer
+from drawenv.targets.pictures import MAX_PIXELS
 
 Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
@@ -192,9 +193,13 @@ def draw_page(
 
     Returns:
         The drawing, on a page of the picture's own size.
+
+    Raises:
+        ValueError: stride, order or scale is out of range.
     """
-    if not scale > 0:
-        raise ValueError(f"scale must be over 0, got {scale}")
+    if not scale > 0 or ink.size / scale**2 > MAX_PIXELS:
+        least = (ink.size / MAX_PIXELS) ** 0.5
+        raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
     small = shrink(ink, scale)
     strokes: Sequence[np.ndarray] = ()
     done = 0
@@ -259,7 +264,7 @@ class Windows:
 
     def crop(self) -> np.ndarray:
         """One crop with ink in it, mirrored, turned by quarters and scaled at random, uint8."""
-        while True:
+        for _ in range(10_000):
             picture = self.pictures[self.rng.integers(len(self.pictures)), 0]
             zoom = np.exp(self.rng.uniform(-0.35, 0.35))
             cut = min(round(self.side * zoom), *picture.shape)
@@ -271,6 +276,7 @@ class Windows:
             part = np.asarray(Image.fromarray(part).resize((self.side, self.side), filter))
             part = np.rot90(part, int(self.rng.integers(4)))
             return np.ascontiguousarray(part[:, ::-1] if self.rng.random() < 0.5 else part)
+        raise ValueError(f"the pictures of {self.recipe.targets} have almost no ink (light on black)")
 
     def _generate(self):
         size, stride = self.recipe.size, self.recipe.stride

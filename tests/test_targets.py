@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawenv import ArrayTargets, Symbols, load_targets
+from drawenv import ArrayTargets, Symbols, load_pictures, load_targets
 from drawenv.metrics import mse
 from drawenv.targets import files
-from drawenv.targets.pictures import read_picture, square
+from drawenv.targets.pictures import line_sketch, read_picture, square
+from drawenv.targets.sketches import sketch_files
 
 
 def test_symbols_are_endless_and_seeded():
@@ -162,3 +163,51 @@ def test_square_keeps_the_shape():
     wide[:, 20:] = 255
     out = square(wide, 64)
     assert out.shape == (64, 64) and out[:20].max() == 0 and out[30, 50] == 255 and out[30, 10] == 0
+
+
+def test_line_sketch():
+    """Lines run along edges, on their dark side; a flat picture has none; holes are paper."""
+    photo = np.full((60, 80, 3), 200, np.uint8)
+    photo[:, 40:] = (200, 60, 200)  # an edge in one channel alone
+    ink = line_sketch(photo)
+    assert ink.shape == (60, 80) and ink.dtype == np.uint8
+    columns = ink.mean(0)
+    assert columns[40:43].max() > 128 and columns[:36].max() == columns[46:].max() == 0
+    assert line_sketch(np.full((9, 9), 77, np.uint8)).max() == 0
+    hole = np.zeros((30, 30, 4), np.uint8)
+    hole[10:20, 10:20, 3] = 255
+    assert line_sketch(hole)[10, 12] > 128 and line_sketch(hole)[0, 0] == 0
+    with pytest.raises(ValueError, match="empty"):
+        line_sketch(np.zeros((0, 4), np.uint8))
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        line_sketch("nowhere.png")
+
+
+def test_sketches(data):
+    splits = {split: sketch_files(split) for split in ("train", "val", "test")}
+    assert [len(files) for files in splits.values()] == [405, 46, 96]
+    assert len({path for files in splits.values() for path in files}) == 405 + 46 + 96
+    test = load_pictures("sketches:test", 512)
+    assert test.shape == (1, 512, 512) and len(test) == 96
+    assert np.square(test.images / 255.0).mean() == pytest.approx(0.0426, abs=5e-5)
+    assert load_pictures("sketches:val", 64).shape == (1, 64, 64)
+    with pytest.raises(ValueError, match="train, val and test, not 'dev'"):
+        load_targets("sketches:dev")
+
+
+def test_openmoji_strokes_lie_on_ink(data):
+    moji = load_pictures("openmoji:test", 512)
+    assert len(moji) == len(moji.strokes) == 160
+    points = np.concatenate(moji.strokes[5]).astype(int)
+    assert (moji.images[5, 0][points[:, 1], points[:, 0]] > 100).mean() > 0.95
+    with pytest.raises(ValueError, match="the split test alone, not 'train'"):
+        load_targets("openmoji")
+
+
+@pytest.mark.parametrize("folder", ["", "elsewhere"])
+def test_absent_sketches_say_how_to_get_them(monkeypatch, folder):
+    monkeypatch.setenv("DRAWENV_DATA", folder)
+    with pytest.raises(
+        FileNotFoundError, match=r"sketches/manifest.csv is not in DRAWENV_DATA .* set DRAWENV"
+    ):
+        load_targets("sketches")
