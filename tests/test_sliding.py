@@ -143,7 +143,7 @@ def test_scale_and_levels():
     drawing = draw_page(look, RENDERER, ink, levels=((2, -1e9), (1, -1e9)), stride=64)
     assert len(seen) == 2 and len(drawing) == 5 and (seen[0][1] == 0).all()
     assert seen[1][1][0, 0, 32, 20:60].min() == 255  # the first level's line, at full size
-    with pytest.raises(ValueError, match="scale must be over 0 .* got 0"):
+    with pytest.raises(ValueError, match=r"scale must be over 0 .* got 0"):
         draw_page(nothing, RENDERER, ink, scale=0)
 
 
