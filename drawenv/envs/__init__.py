@@ -10,6 +10,9 @@ __all__ = ["ENV_IDS", "CanvasEnv", "CanvasVectorEnv"]
 _CLASSES = {
     "BezierCanvas-v0": "drawenv.envs.bezier:BezierCanvas",
     "BezierThickCanvas-v0": "drawenv.envs.bezier:BezierThickCanvas",
+    "BezierColorCanvas-v0": "drawenv.envs.bezier:BezierColorCanvas",
+    "RectangleCanvas-v0": "drawenv.envs.rectangle:RectangleCanvas",
+    "HollowRectangleCanvas-v0": "drawenv.envs.rectangle:HollowRectangleCanvas",
 }
 ENV_IDS = tuple(_CLASSES)
 

@@ -1,10 +1,10 @@
-"""BezierCanvas-v0 and BezierThickCanvas-v0."""
+"""BezierCanvas-v0, BezierThickCanvas-v0 and BezierColorCanvas-v0."""
 
 from __future__ import annotations
 
 from drawenv.envs.single import CanvasEnv
 from drawenv.envs.vector import CanvasVectorEnv
-from drawenv.renderers.bezier import BezierRenderer
+from drawenv.renderers.bezier import BezierColorRenderer, BezierRenderer
 
 
 class BezierCanvasEnv(CanvasEnv):
@@ -73,3 +73,40 @@ class BezierThickCanvasVectorEnv(CanvasVectorEnv):
 
     def __init__(self, **options):
         super().__init__(BezierRenderer(None), **options)
+
+
+class BezierColorCanvasEnv(CanvasEnv):
+    """Paint with quadratic Bézier curves, each with a width and a colour of its own.
+
+    ## Action
+    ``Box(-1, 1, (10,), float32)``: the seven numbers of ``BezierThickCanvas-v0``, then
+
+    | index | name | -1 | +1 |
+    |---|---|---|---|
+    | 7 | L: lightness | 0 | 100 |
+    | 8 | a: green to red | -90 | 100 |
+    | 9 | b: blue to yellow | -110 | 100 |
+
+    in CIELAB under D65; a colour outside sRGB's gamut is clipped, channel by channel.
+
+    ## Canvas
+    RGB, black at first. A curve is antialiased, has round ends, and is painted over what is there.
+
+    Observation, reward, start and end are as in ``BezierCanvas-v0``.
+
+    ## Arguments
+    `gym.make("BezierColorCanvas-v0", size=64, max_strokes=4, targets="symbols")`
+
+    ## Versions
+    v0: the first.
+    """
+
+    def __init__(self, **options):
+        super().__init__(BezierColorRenderer(), **options)
+
+
+class BezierColorCanvasVectorEnv(CanvasVectorEnv):
+    """The native batch of ``BezierColorCanvas-v0``."""
+
+    def __init__(self, **options):
+        super().__init__(BezierColorRenderer(), **options)

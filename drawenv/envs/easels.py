@@ -34,30 +34,42 @@ class Easels:
         self.targets: Targets = load_targets(targets, size)
         self.canvas = renderer.blank(n, size)
         shape = tuple(self.targets.shape)
+        if shape[0] == 1 and self.canvas.shape[1] == 3:  # gray pictures on a canvas in colour
+            shape = (3, *shape[1:])
         if shape != self.canvas.shape[1:]:
             raise ValueError(
                 f"targets have shape {shape} (channels, height, width), but this environment "
                 f"draws on {self.canvas.shape[1:]}: convert them, or choose another size"
             )
         self.target = np.zeros_like(self.canvas)
+        hint_shape = getattr(self.targets, "hint_shape", None)
+        self.hint = None if hint_shape is None else np.zeros((n, *hint_shape), np.uint8)
         self.strokes = np.zeros(n, np.int64)
         self.error = np.zeros(n, np.int64)  # squared error now, in 1/255 steps
         self.blank_error = np.ones(n, np.int64)
         self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
         self._rngs = [np.random.default_rng() for _ in range(n)]
-        self._ahead = [np.empty((0, *shape), np.uint8)] * n
+        self._ahead: list[list] = [[] for _ in range(n)]  # pairs of hint and target
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
         """Give easel ``i`` a generator; what was taken ahead with the old one is dropped."""
-        self._rngs[i], self._ahead[i] = rng, self._ahead[i][:0]
+        self._rngs[i], self._ahead[i] = rng, []
+
+    def _sample(self, rng: np.random.Generator) -> list:
+        if self.hint is None:
+            return [(None, target) for target in self.targets.sample(_AHEAD, rng)[::-1]]
+        pairs = self.targets.sample_pairs(_AHEAD, rng)  # ty: ignore
+        return list(zip(*pairs, strict=True))[::-1]
 
     def reset(self, rows: np.ndarray) -> None:
         """New targets and blank canvases for some easels, int ``[k]``."""
         for i in rows:
-            if len(self._ahead[i]) == 0:
-                self._ahead[i] = self.targets.sample(_AHEAD, self._rngs[i])
-            self.target[i], self._ahead[i] = self._ahead[i][0], self._ahead[i][1:]
+            if not self._ahead[i]:
+                self._ahead[i] = self._sample(self._rngs[i])
+            hint, self.target[i] = self._ahead[i].pop()
+            if self.hint is not None:
+                self.hint[i] = hint
         self.canvas[rows] = self._blank
         self.strokes[rows] = 0
         self.error[rows] = squared_error(self.canvas[rows], self.target[rows])
@@ -81,13 +93,14 @@ class Easels:
         return (before - self.error) / self.blank_error
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
-        """canvas, target and progress of some easels: copies, the caller's to keep."""
+        """canvas, target, progress and any hint of some easels: copies, the caller's to keep."""
         progress = self.strokes[rows] / self.max_strokes
-        return {
+        observation = {
             "canvas": self.canvas[rows].copy(),
             "target": self.target[rows].copy(),
             "progress": np.asarray(progress, np.float32)[..., None],
         }
+        return observation if self.hint is None else observation | {"hint": self.hint[rows].copy()}
 
     @property
     def mse(self) -> np.ndarray:

@@ -13,11 +13,14 @@ from drawenv.renderers import Renderer
 def observation_space(easels: Easels) -> spaces.Dict:
     """The space of one environment's observations."""
     shape = easels.canvas.shape[1:]
-    return spaces.Dict(
-        canvas=spaces.Box(0, 255, shape, np.uint8),
-        target=spaces.Box(0, 255, shape, np.uint8),
-        progress=spaces.Box(0.0, 1.0, (1,), np.float32),
-    )
+    boxes: dict[str, gym.Space] = {
+        "canvas": spaces.Box(0, 255, shape, np.uint8),
+        "target": spaces.Box(0, 255, shape, np.uint8),
+        "progress": spaces.Box(0.0, 1.0, (1,), np.float32),
+    }
+    if easels.hint is not None:
+        boxes["hint"] = spaces.Box(0, 255, easels.hint.shape[1:], np.uint8)
+    return spaces.Dict(boxes)
 
 
 class CanvasEnv(gym.Env):
@@ -29,7 +32,9 @@ class CanvasEnv(gym.Env):
 
     ## Observation
     A dictionary: ``canvas`` and ``target``, uint8 ``[C, size, size]``, and ``progress``, the
-    share of the strokes already used, float32 ``[1]``.
+    share of the strokes already used, float32 ``[1]``. Where the targets are pairs (a picture to
+    translate and what it should become) the first is ``hint``, uint8 ``[C', size, size]``. Gray
+    targets on a canvas in colour are gray in all three channels.
 
     ## Reward
     By how much the stroke reduced the squared error to the target, as a share of the blank

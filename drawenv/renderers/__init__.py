@@ -1,11 +1,27 @@
 """Renderers: programs that turn a canvas and an action into the next canvas."""
 
-from drawenv.renderers.bezier import BezierRenderer
+from drawenv.renderers.bezier import BezierColorRenderer, BezierRenderer
 from drawenv.renderers.protocol import Compose, PageRenderer, Renderer
+from drawenv.renderers.rectangle import HollowRectangleRenderer, RectangleRenderer
 
-__all__ = ["RENDERERS", "BezierRenderer", "Compose", "PageRenderer", "Renderer", "renderer_name"]
+__all__ = [
+    "RENDERERS",
+    "BezierColorRenderer",
+    "BezierRenderer",
+    "Compose",
+    "HollowRectangleRenderer",
+    "PageRenderer",
+    "RectangleRenderer",
+    "Renderer",
+    "renderer_name",
+]
 
-RENDERERS: dict[str, type] = {"bezier": BezierRenderer}
+RENDERERS: dict[str, type] = {
+    "bezier": BezierRenderer,
+    "bezier-color": BezierColorRenderer,
+    "rectangle": RectangleRenderer,
+    "hollow-rectangle": HollowRectangleRenderer,
+}
 
 
 def renderer_name(renderer: Renderer) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
 from drawenv.renderers.protocol import Compose
 
 UNIT = 64  # a "px" of an action is 1/64 of the canvas' side
@@ -16,14 +17,16 @@ _FAR = np.float32(1e9)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _draw_curves(canvas, curves):
-    """Draw curves[i] on canvas[i] by max.
+def _draw_curves(canvas, curves, colors, over):
+    """Draw curves[i] on canvas[i].
 
     Args:
-        canvas: uint8 [n, H, W].
+        canvas: uint8 [n, C, H, W].
         curves: float32 [n, 7], x0 y0 x1 y1 x2 y2 thickness in canvas pixels.
+        colors: float32 [n, C] in [0, 255].
+        over: paint over what is there; otherwise the larger value stays.
     """
-    height, width = canvas.shape[1], canvas.shape[2]
+    height, width = canvas.shape[2], canvas.shape[3]
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     ends = np.empty((_MAX_SEGMENTS + 1, 2), np.float32)
     scratch = np.empty((64, 72), np.float32)  # grows to the largest box met
@@ -90,10 +93,16 @@ def _draw_curves(canvas, curves):
             for x in range(columns):
                 d = np.sqrt(row[x])
                 ink = min(radius, d + half) - max(-radius, d - half)
-                row[x] = min(max(ink, zero), one) * np.float32(255) + half
-            pixels = canvas[i, y, left:right]
-            for x in range(right - left):
-                pixels[x] = max(pixels[x], np.uint8(np.int32(row[x])))
+                row[x] = min(max(ink, zero), one)
+            for c in range(canvas.shape[1]):
+                pixels, color = canvas[i, c, y, left:right], colors[i, c]
+                if over:
+                    for x in range(right - left):
+                        old = np.float32(pixels[x])
+                        pixels[x] = np.uint8(np.int32(old + (color - old) * row[x] + half))
+                else:
+                    for x in range(right - left):
+                        pixels[x] = max(pixels[x], np.uint8(np.int32(color * row[x] + half)))
 
 
 def _curve(width: float, height: float, margin: float) -> tuple[Parameter, ...]:
@@ -130,6 +139,7 @@ class BezierRenderer:
             side.
     """
 
+    COLOR: tuple[Parameter, ...] = ()
     compose: Compose = "max"
     channels = 1
 
@@ -144,7 +154,7 @@ class BezierRenderer:
         widths = (0.5, 8.0) if page is None else (0.0, 64.0)
         variable = () if thickness is not None else (Parameter("thickness", *widths),)
         curve = _curve(self.sides[1], self.sides[0], 4.0 if page is None else float(UNIT))
-        self.action_spec = ActionSpec(*curve, *variable)
+        self.action_spec = ActionSpec(*curve, *variable, *self.COLOR)
 
     def config(self) -> dict:
         return {"thickness": self.thickness} | ({"page": list(self.page)} if self.page else {})
@@ -161,18 +171,22 @@ class BezierRenderer:
     def curves(self, actions: np.ndarray) -> np.ndarray:
         """Actions ``[n, 6 or 7]`` as x0 y0 x1 y1 x2 y2 thickness ``[n, 7]`` in px of the page."""
         curves = np.empty((len(actions), 7), np.float32)
-        curves[:, : len(self.action_spec)] = self.action_spec.to_physical(actions)
+        physical = self.action_spec.to_physical(actions)[:, :7]
+        curves[:, : physical.shape[1]] = physical
         if self.thickness is not None:
             curves[:, 6] = self.thickness
         return curves
 
     def draw(self, canvas: np.ndarray, actions: np.ndarray) -> None:
-        n, _, height, width = canvas.shape
         curves = self.curves(actions)
-        longer = max(self.sides)
-        if max(height, width) != longer:
-            curves *= np.float32(max(height, width) / longer)
-        _draw_curves(canvas.reshape(n, height, width), curves)
+        side, longer = max(canvas.shape[2:]), max(self.sides)
+        if side != longer:
+            curves *= np.float32(side / longer)
+        _draw_curves(canvas, curves, self.colors(actions), self.compose == "over")
+
+    def colors(self, actions: np.ndarray) -> np.ndarray:
+        """The colour of each action, float32 ``[n, channels]`` in [0, 255]."""
+        return np.full((len(actions), 1), 255, np.float32)
 
     def polylines(self, actions: np.ndarray, points: int = 17) -> list[np.ndarray]:
         """The pen's path of each action ``[n, ...]``: float32 ``[points, 2]`` in px."""
@@ -182,9 +196,37 @@ class BezierRenderer:
         return list(lines)
 
     def to_svg(self, action: np.ndarray) -> str:
-        x0, y0, x1, y1, x2, y2, width = self.curves(np.asarray(action)[None])[0]
+        action = np.asarray(action)[None]
+        x0, y0, x1, y1, x2, y2, width = self.curves(action)[0]
+        color = hexadecimal(self.colors(action)[0])
         return (
             f'<path d="M{x0:.2f} {y0:.2f}Q{x1:.2f} {y1:.2f} {x2:.2f} {y2:.2f}" fill="none" '
-            f'stroke="white" stroke-width="{width:.2f}" stroke-linecap="round" '
-            f'stroke-linejoin="round"/>'
+            f'stroke="{color}" stroke-width="{width:.2f}" stroke-linecap="round" stroke-linejoin="round"/>'
         )
+
+
+class BezierColorRenderer(BezierRenderer):
+    """Curves of any width and colour on black, each painted over what is there.
+
+    Args:
+        page: as in ``BezierRenderer``.
+    """
+
+    COLOR = LAB
+    compose: Compose = "over"
+    channels = 3
+
+    def __init__(self, page: tuple[int, int] | None = None):
+        super().__init__(None, page)
+
+    def config(self) -> dict:
+        return {"page": list(self.page)} if self.page else {}
+
+    def on_page(self, page: tuple[int, int], scale: float = 1.0) -> BezierColorRenderer:
+        return BezierColorRenderer(page)
+
+    def blank(self, n: int, size: int) -> np.ndarray:
+        return super().blank(n, size).repeat(3, 1)
+
+    def colors(self, actions: np.ndarray) -> np.ndarray:
+        return lab_to_rgb(self.action_spec.to_physical(actions)[:, 7:])

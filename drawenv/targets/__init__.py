@@ -21,6 +21,9 @@ __all__ = ["ArrayTargets", "Symbols", "Targets", "load_pictures", "load_targets"
 class Targets(Protocol):
     """Anything that hands out pictures.
 
+    Targets of a translation task also have ``hint_shape``, ``(C', H, W)`` of the pictures to
+    translate, and ``sample_pairs(n, rng)``, which gives hints and targets.
+
     Attributes:
         shape: ``(C, H, W)`` of each picture.
     """

@@ -1,0 +1,115 @@
+"""One rectangle per action, filled or hollow, of any colour, with exact coverage at its edges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from drawenv.actions import ActionSpec, Parameter
+from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
+from drawenv.renderers.protocol import Compose
+
+UNIT = 64  # a "px" of an action is 1/64 of the canvas' side
+
+
+@njit(cache=True, nogil=True)
+def _cover(low, high, first, out):
+    """out[i] = the share of pixel first + i that lies between low and high."""
+    for i in range(len(out)):
+        at = np.float32(first + i)
+        out[i] = max(min(high, at + np.float32(1)) - max(low, at), np.float32(0))
+
+
+@njit(cache=True, nogil=True)
+def _draw_boxes(canvas, boxes, colors, hollow):
+    """Paint boxes[i] over canvas[i].
+
+    Args:
+        canvas: uint8 [n, 3, H, W].
+        boxes: float32 [n, 5], left top right bottom thickness in canvas pixels.
+        colors: float32 [n, 3] in [0, 255].
+        hollow: only the frame, ``thickness`` wide inwards.
+    """
+    height, width = canvas.shape[2], canvas.shape[3]
+    zero, half = np.float32(0), np.float32(0.5)
+    across, down = np.empty(width, np.float32), np.empty(height, np.float32)
+    across_in, down_in = np.zeros(width, np.float32), np.zeros(height, np.float32)
+    for i in range(canvas.shape[0]):
+        left, top, right, bottom, thickness = boxes[i]
+        x0, x1 = max(int(np.floor(left)), 0), min(int(np.ceil(right)), width)
+        y0, y1 = max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), height)
+        if x0 >= x1 or y0 >= y1:
+            continue
+        _cover(left, right, x0, across[: x1 - x0])
+        _cover(top, bottom, y0, down[: y1 - y0])
+        if hollow:
+            _cover(left + thickness, right - thickness, x0, across_in[: x1 - x0])
+            _cover(top + thickness, bottom - thickness, y0, down_in[: y1 - y0])
+        for c in range(canvas.shape[1]):
+            color = colors[i, c]
+            for y in range(y0, y1):
+                outer, inner = down[y - y0], down_in[y - y0]
+                row = canvas[i, c, y, x0:x1]
+                for x in range(x1 - x0):
+                    share = max(outer * across[x] - inner * across_in[x], zero)
+                    old = np.float32(row[x])
+                    row[x] = np.uint8(np.int32(old + (color - old) * share + half))
+
+
+def _coordinate(name: str) -> Parameter:
+    return Parameter(name, 0.0, float(UNIT), axis=name[0])
+
+
+class RectangleRenderer:
+    """Filled rectangles on black, each painted over what is there.
+
+    The two corners may be any two opposite ones: they are sorted.
+    """
+
+    compose: Compose = "over"
+    channels = 3
+    FRAME: tuple[Parameter, ...] = ()
+
+    def __init__(self):
+        corners = (_coordinate(name) for name in ("x0", "y0", "x1", "y1"))
+        self.action_spec = ActionSpec(*corners, *self.FRAME, *LAB)
+
+    def config(self) -> dict:
+        return {}
+
+    def blank(self, n: int, size: int) -> np.ndarray:
+        return np.zeros((n, 3, size, size), np.uint8)
+
+    def boxes(self, actions: np.ndarray) -> np.ndarray:
+        """Actions ``[n, ...]`` as left, top, right, bottom, thickness ``[n, 5]`` in px of 64."""
+        physical = self.action_spec.to_physical(actions)
+        boxes = np.zeros((len(actions), 5), np.float32)
+        np.minimum(physical[:, 0:2], physical[:, 2:4], out=boxes[:, 0:2])
+        np.maximum(physical[:, 0:2], physical[:, 2:4], out=boxes[:, 2:4])
+        if self.FRAME:
+            boxes[:, 4] = physical[:, 4]
+        return boxes
+
+    def colors(self, actions: np.ndarray) -> np.ndarray:
+        """The colour of each action, sRGB float32 ``[n, 3]`` in [0, 255]."""
+        return lab_to_rgb(self.action_spec.to_physical(actions)[:, -3:])
+
+    def draw(self, canvas: np.ndarray, actions: np.ndarray) -> None:
+        boxes = self.boxes(actions) * np.float32(canvas.shape[-1] / UNIT)
+        _draw_boxes(canvas, boxes, self.colors(actions), bool(self.FRAME))
+
+    def to_svg(self, action: np.ndarray) -> str:
+        action = np.asarray(action)[None]
+        left, top, right, bottom, thickness = self.boxes(action)[0]
+        width, height, color = right - left, bottom - top, hexadecimal(self.colors(action)[0])
+        path = f"M{left:.3f} {top:.3f}h{width:.3f}v{height:.3f}h{-width:.3f}z"
+        if self.FRAME and min(width, height) > 2 * thickness:  # the hole, the other way round
+            across, down = width - 2 * thickness, height - 2 * thickness
+            path += f"M{left + thickness:.3f} {top + thickness:.3f}v{down:.3f}h{across:.3f}v{-down:.3f}z"
+        return f'<path d="{path}" fill="{color}"/>'
+
+
+class HollowRectangleRenderer(RectangleRenderer):
+    """Frames of rectangles, ``thickness`` wide inwards: a narrow rectangle is filled."""
+
+    FRAME = (Parameter("thickness", 0.5, 8.0),)
