@@ -37,16 +37,15 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"), np.float32) / 255
     if image.mode.startswith("I"):  # 16-bit gray, which convert("L") would clip
-        gray = np.asarray(image, np.float32) / 257
+        gray = np.clip(np.asarray(image, np.float32) / 257 + 0.5, 0, 255).astype(np.uint8)
     else:
-        gray = np.asarray(image.convert("L"), np.float32)
+        gray = np.asarray(image.convert("L"))
     if alpha is not None and alpha.min() < 0.5:
         dark_ink = _on_light_paper(gray[alpha > 0.5]) if invert == "auto" else invert == "yes"
-        gray = gray * alpha + (255 if dark_ink else 0) * (1 - alpha)
+        gray = (gray * alpha + (255 if dark_ink else 0) * (1 - alpha) + 0.5).astype(np.uint8)
     else:
         dark_ink = gray.mean() > 127.5 if invert == "auto" else invert == "yes"
-    ink = 255 - gray if dark_ink else gray
-    return np.clip(ink + 0.5, 0, 255).astype(np.uint8)
+    return 255 - gray if dark_ink else gray.copy()
 
 
 def line_sketch(picture) -> np.ndarray:
