@@ -86,4 +86,5 @@ def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
             colors = drawing.render_strokes(max(side, *drawing.sides))
             sheet[2, row, :, column] = np.stack([square(c, side) for c in colors.transpose(2, 0, 1)], -1)
     height, width = sheet.shape[0] * sheet.shape[1] * side, columns * side
-    Image.fromarray(sheet.transpose(1, 0, 2, 3, 4, 5).reshape(height, width, 3)).save(path, optimize=True)
+    picture = Image.fromarray(sheet.transpose(1, 0, 2, 3, 4, 5).reshape(height, width, 3))
+    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)

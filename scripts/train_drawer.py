@@ -96,7 +96,6 @@ def main(arguments: Arguments) -> None:
             "command": command,
             "seed": arguments.seed,
             "data": f"{recipe.targets}:train",
-            "steps": last["pictures"] // recipe.batch,
             "machine": machine(),
             "validation": last,
         },
