@@ -2,7 +2,8 @@
 
 Two forms with one interface, ``canvas(x, y) -> next x``:
 
-- ``MarkCanvas`` learns one mark on a blank canvas and composes it as the renderer says it does.
+- ``MarkCanvas`` learns one mark and composes it as the renderer says it does: ink by max, or paint
+  over what is there.
 - ``GeneralCanvas`` learns C(x, y) as it is in the paper, for renderers that compose in a way
   of their own.
 """
@@ -32,43 +33,62 @@ class MarkCanvas(nn.Module):
 
     Args:
         action_dim: numbers in an action.
+        channels: 1 for ink by max; more for paint of a colour, which covers what is there. Dots
+            of paint can be flat in the middle, for areas.
         dots: soft dots per action.
         hidden: width of the MLP.
     """
 
-    def __init__(self, action_dim: int, dots: int = 64, hidden: int = 256):
+    def __init__(self, action_dim: int, channels: int = 1, dots: int = 64, hidden: int = 256):
         super().__init__()
-        self.dots = dots
+        self.paint = channels > 1
+        shape = [dots, 6 if self.paint else 4]
+        self.sizes = [shape[0] * shape[1], 2, channels if self.paint else 0]
+        self.shape = shape
         self.mlp = nn.Sequential(
             nn.Linear(action_dim, hidden), nn.SiLU(),
             nn.Linear(hidden, hidden), nn.SiLU(),
-            nn.Linear(hidden, dots * 4 + 2),
+            nn.Linear(hidden, sum(self.sizes)),
         )  # fmt: skip
         # Places that move in proportion to the action (a curve's points do) need no MLP.
-        self.skip = nn.Linear(action_dim, dots * 4 + 2)
+        self.skip = nn.Linear(action_dim, sum(self.sizes))
 
-    def logits(self, actions: Tensor, size: int) -> Tensor:
-        """Actions ``[B, n]`` to logits of the mark on a blank canvas ``[B, 1, size, size]``."""
-        p = self.mlp(actions) + self.skip(actions)
-        slope, height = p[:, -2, None, None].exp(), p[:, -1, None, None]  # [B, 1, 1]
-        p = p[:, :-2].view(len(actions), self.dots, 4)
+    def mark(self, actions: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Actions ``[B, n]`` to a mark's logits ``[B, 1, size, size]`` and colour ``[B, C, 1, 1]``."""
+        p, edge, color = (self.mlp(actions) + self.skip(actions)).split(self.sizes, 1)
+        slope, height = edge[:, 0, None, None].exp(), edge[:, 1, None, None]  # [B, 1, 1]
+        p = p.view(len(actions), *self.shape)
         centre, width, weight = p[..., 0:2], p[..., 2:3], p[..., 3:4]
         sharp = torch.exp(2.883 - width.clamp(-3, 3))  # 1 / width: 2 px of 64 at first
-        # Powers of two: on processors exp is twenty times slower where the result is almost zero.
         at = (torch.arange(size, device=p.device) + 0.5) * (2 / size) - 1
-        bumps = torch.exp2(-((at - centre[..., None]) * sharp[..., None]).square())
+        away = at - centre[..., None]  # [B, dots, 2, size]
+        if self.paint:
+            away = F.relu(away.abs() - F.softplus(p[..., 4:6, None] - 3))
+        # Powers of two: on processors exp is twenty times slower where the result is almost zero.
+        bumps = torch.exp2(-(away * sharp[..., None]).square())
         across, down = bumps.unbind(2)  # each [B, dots, size]
         field = torch.bmm((down * weight.clamp(-6, 6).exp()).transpose(1, 2), across)  # [B, H, W]
-        return (slope * (torch.log(field + 1e-8) + 2) + height).unsqueeze(1)
+        logits = (slope * (torch.log(field + 1e-8) + 2) + height).unsqueeze(1)
+        return logits, torch.sigmoid(color)[:, :, None, None]
 
     def forward(self, canvas: Tensor, actions: Tensor) -> Tensor:
-        """Canvas ``[B, 1, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
+        """Canvas ``[B, C, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
+        logits, color = self.mark(actions, canvas.shape[-1])
+        if self.paint:
+            return torch.lerp(canvas, color, torch.sigmoid(logits))
         # The maximum of the two, in a form whose gradient costs half of torch.maximum's.
-        return canvas + F.relu(torch.sigmoid(self.logits(actions, canvas.shape[-1])) - canvas)
+        return canvas + F.relu(torch.sigmoid(logits) - canvas)
 
     def loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
-        """Cross-entropy to the true mark: ``after`` on a blank ``before``."""
-        return F.binary_cross_entropy_with_logits(self.logits(actions, after.shape[-1]), after)
+        """Cross-entropy to what came of ``before``; for ink that is a blank canvas."""
+        if self.paint:
+            return F.binary_cross_entropy(self(before, actions).clamp(1e-4, 1 - 1e-4), after)
+        return F.binary_cross_entropy_with_logits(self.mark(actions, after.shape[-1])[0], after)
+
+    @property
+    def steps(self) -> int:
+        """Strokes on the canvases it is fitted on: paint must show on what it covers."""
+        return 4 if self.paint else 1
 
 
 class GeneralCanvas(nn.Module):
@@ -98,6 +118,8 @@ class GeneralCanvas(nn.Module):
         self.skip = nn.Conv2d(width, width, 3, padding=1)
         self.head = nn.Conv2d(width, 16 * 2 * channels, 3, padding=1)
 
+    steps = 4  # strokes on the canvases it is fitted on
+
     def logits(self, canvas: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the paint and of the gate, each ``[B, C, H, W]``."""
         x = F.silu(self.stem(canvas))  # [B, width, H/4, W/4]
@@ -124,8 +146,8 @@ CanvasNetwork = MarkCanvas | GeneralCanvas
 def make_canvas(renderer: Renderer, size: int, general: bool = False, **options) -> CanvasNetwork:
     """The canvas network that suits a renderer."""
     n = len(renderer.action_spec)
-    if renderer.compose == "max" and not general:
-        return MarkCanvas(n, **options)
+    if renderer.compose in ("max", "over") and not general:
+        return MarkCanvas(n, renderer.channels, **options)
     return GeneralCanvas(n, renderer.channels, size, **options)
 
 
@@ -175,7 +197,7 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
     For marks on blank canvases that share is of the blank canvas' error. Uniform random
     actions that no fit has seen (a seed of their own).
     """
-    steps = 1 if isinstance(canvas, MarkCanvas) else 4
+    steps = canvas.steps
     rollouts = Rollouts(renderer, size, 128, steps, uniform=True, seed=987_654_321)
     wrong = nothing = 0.0
     for _ in range(max(n // 128, 1)):
@@ -206,7 +228,7 @@ def fit_canvas(
     Returns:
         The number of steps made.
     """
-    steps = 1 if isinstance(canvas, MarkCanvas) else 4
+    steps = canvas.steps
     rollouts = Rollouts(renderer, size, batch, steps, seed=seed)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.canvas import CanvasNetwork, MarkCanvas, Rollouts, to_unit
+from agents.canvas import CanvasNetwork, Rollouts, to_unit
 from agents.drawer import DrawerNetwork, GlimpseNetwork
 from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
@@ -163,8 +163,8 @@ class Refit:
 
     def __init__(self, canvas: CanvasNetwork, renderer: Renderer, size: int, batch: int, seed: int):
         self.canvas, self.real = canvas, RealCanvas(renderer)
-        self.marks = isinstance(canvas, MarkCanvas)
-        self.rollouts = Rollouts(renderer, size, batch, 1 if self.marks else 4, seed=seed + 1)
+        self.marks = canvas.steps == 1
+        self.rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed + 1)
         self.optimizer = MuonAdam(canvas, lr=1e-3, matrix_lr=5e-3)
 
     def step(self, actions: Tensor, canvases: list[Tensor], scale: float) -> None:

@@ -17,6 +17,7 @@ from agents.recipes import RECIPES
 from agents.reference import best_strokes
 from agents.training import Refit, augmented, drawing_loss, train_drawer
 from drawenv import BezierRenderer, Symbols, load_pictures
+from drawenv.renderers import RectangleRenderer
 
 RENDERER = BezierRenderer(5.0)
 TINY = replace(get_recipe("quickstart").debug(), canvas_seconds=4.0)
@@ -48,6 +49,18 @@ def test_canvas_learns(general):
     after = canvas_error(canvas, RENDERER, n=256)
     assert after < (0.95 if general else 0.5) * min(before, 1.0)
     assert not any(p.requires_grad for p in canvas.parameters())
+
+
+def test_canvas_learns_paint():
+    """Rectangles in colour on canvases that hold others: composed over, areas from flat dots."""
+    torch.manual_seed(0)
+    canvas = make_canvas(RectangleRenderer(), 32, hidden=64, dots=16)
+    assert isinstance(canvas, MarkCanvas)
+    fit_canvas(canvas, RectangleRenderer(), size=32, seconds=6, batch=32)
+    assert canvas_error(canvas, RectangleRenderer(), 32, n=256) < 0.5
+    black = torch.zeros(2, 3, 32, 32)
+    out = canvas(black, torch.zeros(2, 7))
+    assert out.shape == black.shape and out.min() >= 0 and out.max() <= 1
 
 
 def test_thick_renderer_gets_a_canvas_too():
