@@ -107,19 +107,10 @@ def test_gray_targets_are_shown_in_color():
     assert observation["target"].shape == (3, 64, 64) and (observation["target"] == 200).all()
 
 
-class Pairs(ArrayTargets):
-    """Targets to translate: each hint is half as bright as what it becomes."""
-
-    hint_shape = (1, 64, 64)
-
-    def sample_pairs(self, n, rng):
-        images = self.sample(n, rng)
-        return images // 2, images
-
-
 def test_hints_are_observed_beside_their_targets():
-    pictures = np.arange(100, 104, dtype=np.uint8)[:, None, None] * np.ones((64, 64), np.uint8)
-    env = CanvasEnv(RectangleRenderer(), targets=Pairs(pictures), max_strokes=1)
+    pictures = np.arange(100, 104, dtype=np.uint8)[:, None, None, None] * np.ones((3, 64, 64), np.uint8)
+    targets = ArrayTargets(pictures, hints=pictures[:, 0] // 2)
+    env = CanvasEnv(RectangleRenderer(), targets=targets, max_strokes=1)
     assert env.observation_space["hint"].shape == (1, 64, 64)
     for seed in range(20):
         observation, _ = env.reset(seed=seed)

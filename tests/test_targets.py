@@ -4,7 +4,9 @@ from PIL import Image
 
 from drawenv import ArrayTargets, Symbols, load_pictures, load_targets
 from drawenv.metrics import mse
+from drawenv.renderers.color import rgb_to_lab
 from drawenv.targets import files
+from drawenv.targets.mnist import DIGIT_COLORS, digit_labels
 from drawenv.targets.pictures import line_sketch, read_picture, square
 from drawenv.targets.sketches import sketch_files
 
@@ -211,3 +213,33 @@ def test_absent_sketches_say_how_to_get_them(monkeypatch, folder):
         FileNotFoundError, match=r"sketches/manifest.csv is not in DRAWENV_DATA .* set DRAWENV"
     ):
         load_targets("sketches")
+
+
+def test_color_digits(data):
+    """A digit's target is its gray picture in the colour of its class; colours tell classes apart."""
+    test = load_targets("colormnist:test")
+    assert test.shape == (3, 64, 64) and test.hint_shape == (1, 64, 64) and len(test) == 10_000
+    labels = digit_labels("test")
+    assert labels[:5].tolist() == [7, 2, 1, 0, 4] and len(labels) == 10_000
+    brightest = test.hints[0].argmax()
+    pixel = test.images[0].reshape(3, -1)[:, brightest]
+    np.testing.assert_allclose(pixel, DIGIT_COLORS[7] * (test.hints[0].max() / 255), atol=1)
+    train = load_targets("colormnist")
+    hints, targets = train.sample_pairs(50, np.random.default_rng(0))
+    assert hints.shape == (50, 1, 64, 64) and targets.shape == (50, 3, 64, 64)
+    assert ((targets.max(1) > 0) <= (hints[:, 0] > 0)).all()
+    np.testing.assert_array_equal(train.sample(50, np.random.default_rng(0)), targets)
+    lab = rgb_to_lab(DIGIT_COLORS)
+    apart = np.linalg.norm(lab[:, None] - lab, axis=-1)[~np.eye(10, dtype=bool)]
+    assert apart.min() > 60
+
+
+def test_hints_must_match_their_targets():
+    targets = np.zeros((4, 3, 8, 8), np.uint8)
+    pairs = ArrayTargets(targets, hints=np.zeros((4, 8, 8), np.uint8))
+    assert pairs.hint_shape == (1, 8, 8)
+    for hints in (np.zeros((3, 8, 8), np.uint8), np.zeros((4, 9, 9), np.uint8)):
+        with pytest.raises(ValueError, match="as many and as large as targets"):
+            ArrayTargets(targets, hints=hints)
+    with pytest.raises(ValueError, match="no hints"):
+        ArrayTargets(targets).sample_pairs(1, np.random.default_rng(0))

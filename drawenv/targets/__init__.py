@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from drawenv.targets.mnist import load_mnist
+from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
 from drawenv.targets.sketches import load_openmoji, load_sketches
@@ -42,13 +42,30 @@ class ArrayTargets:
         images: uint8 ``[N, H, W]`` or ``[N, C, H, W]``, light ink on black.
         strokes: optionally, for each picture its true pen strokes, each float32 ``[k, 2]``
             in px of a 64-px canvas.
+        hints: optionally, for each picture what it is to be made from, like ``images`` but for
+            its channels: a translation task.
 
     Raises:
-        TypeError: the array is not uint8.
-        ValueError: it is empty or has another number of dimensions.
+        TypeError: an array is not uint8.
+        ValueError: it is empty or has another number of dimensions; the hints are of another
+            number or size.
     """
 
-    def __init__(self, images: np.ndarray, strokes: list[list[np.ndarray]] | None = None):
+    def __init__(
+        self, images: np.ndarray, strokes: list[list[np.ndarray]] | None = None,
+        hints: np.ndarray | None = None,
+    ):  # fmt: skip
+        self.images, self.strokes = self._checked(images), strokes
+        self.hints = None if hints is None else self._checked(hints)
+        self.shape = self.images.shape[1:]
+        if self.hints is not None:
+            a, b = self.images.shape, self.hints.shape
+            if (a[0], a[2:]) != (b[0], b[2:]):
+                raise ValueError(f"hints must be as many and as large as targets {list(a)}, got {list(b)}")
+            self.hint_shape = self.hints.shape[1:]
+
+    @staticmethod
+    def _checked(images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
         if images.dtype != np.uint8:
             raise TypeError(
@@ -60,9 +77,7 @@ class ArrayTargets:
                 "target pictures must have shape [N, H, W] or [N, C, H, W] with no empty side, "
                 f"got {list(images.shape)}"
             )
-        self.images = images[:, None] if images.ndim == 3 else images
-        self.strokes = strokes
-        self.shape = self.images.shape[1:]
+        return images[:, None] if images.ndim == 3 else images
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,11 +85,19 @@ class ArrayTargets:
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.images[rng.integers(len(self.images), size=n)]
 
+    def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """``n`` random hints and their targets; only with hints."""
+        if self.hints is None:
+            raise ValueError("these targets have no hints")
+        chosen = rng.integers(len(self.images), size=n)
+        return self.hints[chosen], self.images[chosen]
+
 
 _LOADERS = {
     "symbols": load_symbols,
     "symbols-2": partial(load_symbols, max_strokes=2),
     "mnist": load_mnist,
+    "colormnist": load_color_mnist,
     "omniglot": load_omniglot,
     "sketches": load_sketches,
     "openmoji": load_openmoji,
@@ -85,10 +108,11 @@ def load_targets(targets, size: int = 64) -> Targets:
     """Targets from what a user gives.
 
     Args:
-        targets: a name (``"symbols"``, ``"symbols-2"`` of at most two strokes, ``"mnist"``,
-            ``"omniglot"``, ``"sketches"``, ``"openmoji"``; ``"mnist:test"`` names a split, ``train``
-            without one), a folder of pictures, a uint8 array, or an object with the ``Targets``
-            methods, which is returned as it is.
+        targets: a name, a folder of pictures, a uint8 array, or an object with the ``Targets``
+            methods, which is returned as it is. Names: ``"symbols"``, ``"symbols-2"`` (of at most
+            two strokes), ``"mnist"``, ``"colormnist"`` (gray hints, targets in the colour of the
+            digit), ``"omniglot"``, ``"sketches"``, ``"openmoji"``; ``"mnist:test"`` names a split,
+            ``train`` without one.
         size: side of the square pictures in pixels, for names and folders.
 
     Raises:
