@@ -39,8 +39,8 @@ results: setup
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
 	$(EVALUATE) sketch-10 --refine 50 --out results/sketch-10-refined.json
-	$(EVALUATE) sketch-10 --order raster --out results/sketch-10-raster.json
-	$(EVALUATE) sketch-10 --order flood --out results/sketch-10-flood.json
+	for order in phased raster flood; do \
+		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
 	$(EVALUATE) sketch-4 --out results/sketch-4.json

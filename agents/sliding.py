@@ -86,16 +86,19 @@ class Page:
         """Windows in the order of drawing, in batches that do not touch: int ``[k, 2]``, row and column.
 
         ``"phased"``: all windows that do not overlap at once, then those between them.
-        ``"raster"``: one after the other, as in the paper. ``"flood"``: one after the other, from
-        neighbour to neighbour, beginning with each part's first.
+        ``"raster"``: as if row by row, one after the other, as in the paper; ten times as many
+        batches on a page of 512 px. ``"flood"``: one after the other, from neighbour to neighbour,
+        beginning with each part's first.
         """
-        windows = np.argwhere(self.inked)
+        windows, apart = np.argwhere(self.inked), -(-self.size // self.stride)
         match order:
             case "phased":
                 for phase in self.phases():
                     yield from (phase[k : k + CHUNK] for k in range(0, len(phase), CHUNK))
-            case "raster":
-                yield from windows[:, None]
+            case "raster":  # windows on a slanted line do not overlap and wait for the same ones
+                turns = windows @ (apart, 1)
+                for line in (windows[turns == turn] for turn in np.unique(turns)):
+                    yield from (line[k : k + CHUNK] for k in range(0, len(line), CHUNK))
             case "flood":
                 todo = {(int(i), int(j)) for i, j in windows}
                 for first in map(tuple, windows.tolist()):

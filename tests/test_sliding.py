@@ -69,6 +69,11 @@ def test_every_inked_window_is_drawn_once(order, stride):
         assert (apart[~np.eye(len(windows), dtype=bool)] >= 64).all()
     if order == "phased":
         assert len(batches) <= (-(-64 // stride)) ** 2
+    if order == "raster":  # windows that overlap are drawn row by row, left to right
+        turn = np.repeat(np.arange(len(batches)), [len(windows) for windows in batches])
+        overlap = np.abs(seen[:, None] - seen).max(-1) * stride < 64
+        earlier = (seen[:, None] @ (1000, 1)) < (seen @ (1000, 1))
+        assert (turn[:, None] < turn)[overlap & earlier].all()
     if order == "flood":  # from neighbour to neighbour, but for the first of each island
         steps = [np.abs(a - np.concatenate(batches[:i])).sum(1).min() for i, a in enumerate(seen) if i]
         assert sum(step > 1 for step in steps) <= 1
