@@ -1,17 +1,15 @@
 """The canvas network C: a differentiable imitation of the renderer R (paper, section 3.2).
 
-Two forms with one interface, ``canvas(x, y) -> next x``:
-
-- ``MarkCanvas`` learns one mark and composes it as the renderer says it does: ink by max, or paint
-  over what is there.
-- ``GeneralCanvas`` learns C(x, y) as it is in the paper, for renderers that compose in a way
-  of their own.
+It learns the mark that an action makes, and puts it on the canvas as the renderer says it does, ink by
+max or paint over what is there; where the renderer says nothing it learns that too, pixel by pixel.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agents.optimizers import MuonAdam
-from drawenv.renderers import Renderer
+from drawenv.renderers import Compose, Renderer
 
 
-class MarkCanvas(nn.Module):
-    """A mark as many soft dots whose places, widths and weights an MLP predicts.
+class CanvasNetwork(nn.Module):
+    """``canvas(x, y) -> next x``: a mark as many soft dots whose places, widths and weights an MLP predicts.
 
     Each dot is a Gaussian, the product of a bump across and a bump down, so that the dots of a
     mark add up in one matrix product. The logarithm of their sum is nearly the squared distance
@@ -33,18 +31,33 @@ class MarkCanvas(nn.Module):
 
     Args:
         action_dim: numbers in an action.
-        channels: 1 for ink by max; more for paint of a colour, which covers what is there. Dots
-            of paint can be flat in the middle, for areas.
-        dots: soft dots per action.
+        channels: of the canvas.
+        compose: how a mark joins the canvas, as ``Renderer.compose``. ``"max"`` is for ink. Marks
+            of paint (``"over"``, None) have a value for each channel, and their dots can be flat
+            in the middle, for areas.
+        dots: soft dots per field.
         hidden: width of the MLP.
+        fields: with ``compose`` None, places that one action may mark at a time (the views of a
+            scene); each channel learns which of them it takes, and a small network that sees a
+            pixel's canvas, fields and values decides which of them show there.
     """
 
-    def __init__(self, action_dim: int, channels: int = 1, dots: int = 64, hidden: int = 256):
+    def __init__(
+        self, action_dim: int, channels: int = 1, compose: Compose = "max", dots: int = 64,
+        hidden: int = 256, fields: int = 4,
+    ):  # fmt: skip
         super().__init__()
-        self.paint = channels > 1
-        shape = [dots, 6 if self.paint else 4]
-        self.sizes = [shape[0] * shape[1], 2, channels if self.paint else 0]
-        self.shape = shape
+        self.compose = compose
+        self.paint = compose != "max"
+        fields = fields if compose is None else 1
+        self.shape = [fields, dots, 6 if self.paint else 4]
+        self.sizes = [math.prod(self.shape), 2 * fields, channels if self.paint else 0]
+        if compose is None:
+            self.taken = nn.Parameter(torch.zeros(channels, fields))
+            self.see = nn.Conv2d(channels + fields, 16, 1)
+            self.compare = nn.Linear(channels, 16)
+            self.decide = nn.Conv2d(16, fields, 1)
+            nn.init.constant_(cast(Tensor, self.decide.bias), 2.0)  # at first a mark shows
         self.mlp = nn.Sequential(
             nn.Linear(action_dim, hidden), nn.SiLU(),
             nn.Linear(hidden, hidden), nn.SiLU(),
@@ -54,28 +67,35 @@ class MarkCanvas(nn.Module):
         self.skip = nn.Linear(action_dim, sum(self.sizes))
 
     def mark(self, actions: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """Actions ``[B, n]`` to a mark's logits ``[B, 1, size, size]`` and colour ``[B, C, 1, 1]``."""
-        p, edge, color = (self.mlp(actions) + self.skip(actions)).split(self.sizes, 1)
-        slope, height = edge[:, 0, None, None].exp(), edge[:, 1, None, None]  # [B, 1, 1]
-        p = p.view(len(actions), *self.shape)
+        """Actions ``[B, n]`` to a mark's logits ``[B, fields, size, size]`` and values ``[B, C]``."""
+        p, edge, values = (self.mlp(actions) + self.skip(actions)).split(self.sizes, 1)
+        fields = self.shape[0]
+        slope, height = edge[..., None, None].chunk(2, 1)  # [B, fields, 1, 1]
+        p = p.reshape(len(actions) * fields, *self.shape[1:])
         centre, width, weight = p[..., 0:2], p[..., 2:3], p[..., 3:4]
         sharp = torch.exp(2.883 - width.clamp(-3, 3))  # 1 / width: 2 px of 64 at first
         at = (torch.arange(size, device=p.device) + 0.5) * (2 / size) - 1
-        away = at - centre[..., None]  # [B, dots, 2, size]
+        away = at - centre[..., None]  # [B * fields, dots, 2, size]
         if self.paint:
             away = F.relu(away.abs() - F.softplus(p[..., 4:6, None] - 3))
         # Powers of two: on processors exp is twenty times slower where the result is almost zero.
         bumps = torch.exp2(-(away * sharp[..., None]).square())
-        across, down = bumps.unbind(2)  # each [B, dots, size]
-        field = torch.bmm((down * weight.clamp(-6, 6).exp()).transpose(1, 2), across)  # [B, H, W]
-        logits = (slope * (torch.log(field + 1e-8) + 2) + height).unsqueeze(1)
-        return logits, torch.sigmoid(color)[:, :, None, None]
+        across, down = bumps.unbind(2)  # each [B * fields, dots, size]
+        field = torch.bmm((down * weight.clamp(-6, 6).exp()).transpose(1, 2), across)
+        logits = slope.exp() * (torch.log(field + 1e-8) + 2).view(-1, fields, size, size) + height
+        return logits, torch.sigmoid(values)
 
     def forward(self, canvas: Tensor, actions: Tensor) -> Tensor:
         """Canvas ``[B, C, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
-        logits, color = self.mark(actions, canvas.shape[-1])
-        if self.paint:
-            return torch.lerp(canvas, color, torch.sigmoid(logits))
+        logits, values = self.mark(actions, canvas.shape[-1])
+        if self.compose == "over":
+            return torch.lerp(canvas, values[:, :, None, None], torch.sigmoid(logits))
+        if self.compose is None:
+            fields = torch.sigmoid(logits)
+            x = self.see(torch.cat([canvas, fields], 1)) + self.compare(values)[:, :, None, None]
+            fields = fields * torch.sigmoid(self.decide(F.silu(x)))  # [B, fields, H, W]
+            share = F.conv2d(fields, torch.softmax(4 * self.taken, 1)[:, :, None, None])
+            return torch.lerp(canvas, values[:, :, None, None], share)
         # The maximum of the two, in a form whose gradient costs half of torch.maximum's.
         return canvas + F.relu(torch.sigmoid(logits) - canvas)
 
@@ -91,64 +111,9 @@ class MarkCanvas(nn.Module):
         return 4 if self.paint else 1
 
 
-class GeneralCanvas(nn.Module):
-    """The paper's C(x, y) for any renderer: an action-conditioned encoder-decoder.
-
-    The output is a gated change, ``x + gate * (paint - x)``, so that leaving a pixel alone is
-    the easy thing to do.
-
-    Args:
-        action_dim: numbers in an action.
-        channels: channels of the canvas.
-        size: side of the canvas in pixels, a multiple of 16.
-        width: channels of the inner layers.
-    """
-
-    def __init__(self, action_dim: int, channels: int = 1, size: int = 64, width: int = 64):
-        super().__init__()
-        self.cells = size // 8
-        self.stem = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(16 * channels, width, 3, padding=1))
-        self.down = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.action = nn.Sequential(
-            nn.Linear(action_dim, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(),
-            nn.Linear(256, width * self.cells**2),
-        )  # fmt: skip
-        self.mix = nn.Conv2d(width, width, 3, padding=1)
-        self.up = nn.Conv2d(width, 4 * width, 3, padding=1)
-        self.skip = nn.Conv2d(width, width, 3, padding=1)
-        self.head = nn.Conv2d(width, 16 * 2 * channels, 3, padding=1)
-
-    steps = 4  # strokes on the canvases it is fitted on
-
-    def logits(self, canvas: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the paint and of the gate, each ``[B, C, H, W]``."""
-        x = F.silu(self.stem(canvas))  # [B, width, H/4, W/4]
-        mark = self.action(actions).view(len(actions), -1, self.cells, self.cells)
-        y = F.silu(self.mix(F.silu(self.down(x) + mark)))  # [B, width, H/8, W/8]
-        y = F.silu(F.pixel_shuffle(self.up(y), 2) + self.skip(x))
-        paint, gate = F.pixel_shuffle(self.head(y), 4).chunk(2, 1)
-        return paint, gate - 4
-
-    def forward(self, canvas: Tensor, actions: Tensor) -> Tensor:
-        """Canvas ``[B, C, H, W]`` in [0, 1] and actions ``[B, n]`` to the next canvas."""
-        paint, gate = self.logits(canvas, actions)
-        return torch.lerp(canvas, torch.sigmoid(paint), torch.sigmoid(gate))
-
-    def loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
-        """Cross-entropy of the predicted next canvas."""
-        predicted = self(before, actions).clamp(1e-4, 1 - 1e-4)
-        return F.binary_cross_entropy(predicted, after)
-
-
-CanvasNetwork = MarkCanvas | GeneralCanvas
-
-
-def make_canvas(renderer: Renderer, size: int, general: bool = False, **options) -> CanvasNetwork:
+def make_canvas(renderer: Renderer, **options) -> CanvasNetwork:
     """The canvas network that suits a renderer."""
-    n = len(renderer.action_spec)
-    if renderer.compose in ("max", "over") and not general:
-        return MarkCanvas(n, renderer.channels, **options)
-    return GeneralCanvas(n, renderer.channels, size, **options)
+    return CanvasNetwork(len(renderer.action_spec), renderer.channels, renderer.compose, **options)
 
 
 def to_unit(pictures: np.ndarray) -> Tensor:
@@ -209,7 +174,7 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
 
 def fit_canvas(
     canvas: CanvasNetwork, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
-    matrix_lr: float = 0.02, batch: int = 128, seed: int = 0,
+    matrix_lr: float = 0.02, batch: int | None = None, seed: int = 0,
     report: Callable[[int, float], None] | None = None,
 ) -> int:  # fmt: skip
     """Fit C to random rollouts of R for a time; it is frozen afterwards.
@@ -221,15 +186,15 @@ def fit_canvas(
         seconds: wall-clock budget; the learning rate falls to zero with it.
         lr: Adam's learning rate at its highest.
         matrix_lr: Muon's.
-        batch: transitions in a step.
+        batch: transitions in a step; 128, or 32 where composition is learned, if None.
         seed: of the rollouts.
         report: called now and then with (step, seconds so far).
 
     Returns:
         The number of steps made.
     """
-    steps = canvas.steps
-    rollouts = Rollouts(renderer, size, batch, steps, seed=seed)
+    batch = batch or (32 if renderer.compose is None else 128)
+    rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()
     start, step = time.monotonic(), 0

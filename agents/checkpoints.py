@@ -13,33 +13,34 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from agents.canvas import CanvasNetwork, make_canvas
+from agents.canvas import CanvasNetwork, make_canvas, to_unit
 from agents.drawer import DrawerNetwork, GlimpseNetwork
-from agents.finish import refine_actions, useful_strokes
+from agents.finish import draw_kept, refine_actions, useful_strokes
 from agents.imagine import RealCanvas, imagine
 from agents.recipes import RECIPES, Recipe, get_recipe
 from agents.sliding import Order, draw_page, fitted
 from drawenv import Drawing
-from drawenv.renderers import PageRenderer
-from drawenv.targets.pictures import read_picture, square
+from drawenv.renderers import PageRenderer, shown
+from drawenv.targets.pictures import read_color, read_picture, square
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
-_LARGE = 100_000  # numbers in a matrix that is stored as int8
+_LARGE = 30_000  # numbers in a tensor that is stored as int8
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """A module's parameters as safetensors; an interrupted write leaves the old file.
 
-    float16, but large matrices as int8 with a ``.scale`` for each row: half the size, and drawings
-    of sketches were 0.6 % worse.
+    float16, but large matrices and convolutions as int8 with a ``.scale`` for each output: half the
+    size, and drawings of sketches were about 1 % worse.
     """
     tensors = {}
     for name, value in module.state_dict().items():
-        if value.ndim == 2 and value.numel() > _LARGE:
-            scale = value.abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
-            tensors[name], tensors[f"{name}.scale"] = (value / scale).round().to(torch.int8), scale
+        if value.ndim > 1 and value.numel() > _LARGE:
+            scale = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp(min=1e-8) / 127
+            whole = (value / scale).round().to(torch.int8).contiguous()
+            tensors[name], tensors[f"{name}.scale"] = whole, scale.contiguous()
         else:
             tensors[name] = value.half().contiguous()
     temporary = path.with_suffix(".tmp")
@@ -119,9 +120,12 @@ class Drawer(ModelHubMixin):
     def new(cls, recipe: Recipe) -> Drawer:
         """An untrained drawer for a recipe."""
         renderer = recipe.renderer()
-        canvas = make_canvas(renderer, recipe.size, **recipe.canvas)
-        kind = GlimpseNetwork if recipe.glimpse else DrawerNetwork
-        network = kind(renderer.action_spec, renderer.channels, recipe.size, **recipe.drawer)
+        canvas = make_canvas(renderer, **recipe.canvas)
+        options: dict = {"channels": renderer.channels, "size": recipe.size, **recipe.drawer}
+        if recipe.glimpse:
+            network = GlimpseNetwork(renderer.action_spec, **options)
+        else:
+            network = DrawerNetwork(renderer.action_spec, shown=shown(renderer), hint=recipe.hint, **options)
         return cls(recipe, network, canvas)
 
     @classmethod
@@ -191,7 +195,8 @@ class Drawer(ModelHubMixin):
         Args:
             image: a path, a PIL image or an array, of any size; see
                 ``drawenv.targets.pictures.read_picture``. A sliding recipe draws it at its own
-                size; for the others it is made square with paper, then scaled.
+                size; for the others it is made square with paper, then scaled. Where the canvas is
+                in colour, so is the picture, and never inverted; see ``read``.
             refine: gradient steps on the strokes through C after drawing; the better one under
                 the real renderer is kept.
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
@@ -205,10 +210,26 @@ class Drawer(ModelHubMixin):
             FileNotFoundError: no such picture.
             ValueError: broken picture, or an option out of range or not for this recipe.
         """
-        ink = read_picture(image, invert)
+        hint = self.read(image, invert)
         if self.recipe.stride or sliding:
-            return self.page(ink, refine, **sliding)
-        return self.drawings(square(ink, self.recipe.size)[None, None], refine)[0]
+            return self.page(hint[0], refine, **sliding)
+        return self.drawings(hint[None], refine)[0]
+
+    def read(self, image, invert: str = "auto") -> np.ndarray:
+        """A picture as this drawer sees it: uint8 ``[C', side, side]``, or of its own size if it slides.
+
+        Gray drawers see light ink on black. Those in colour see a picture as it is; of a scene, its
+        views side by side. See ``draw`` for arguments and errors.
+        """
+        channels, side = self.recipe.hint or (shown(self.renderer), self.recipe.size)
+        if channels % 3:
+            picture, paper = read_picture(image, invert)[None], [0]
+        else:
+            paper = self.renderer.blank(1, 1)[0, :3, 0, 0].tolist()
+            picture = read_color(image, channels // 3, tuple(paper))
+        if self.recipe.stride:
+            return picture
+        return np.stack([square(c, side, paper[i % len(paper)]) for i, c in enumerate(picture)])
 
     def page(
         self, ink: np.ndarray, refine: int = 0, scale: float = 1.0, stride: int | None = None,
@@ -232,40 +253,64 @@ class Drawer(ModelHubMixin):
             report, log,
         )  # fmt: skip
 
-    def drawings(self, targets: np.ndarray, refine: int = 0) -> list[Drawing]:
-        """Drawings of a batch of pictures, uint8 ``[n, C, size, size]``, light ink on black."""
-        actions, useful = self.strokes(targets, refine)
+    def drawings(self, hints: np.ndarray, refine: int = 0) -> list[Drawing]:
+        """Drawings of a batch of pictures, uint8 ``[n, C', size, size]``, light ink on black."""
+        actions, useful = self.strokes(hints, refine)
         return [Drawing(a[u], self.renderer) for a, u in zip(actions, useful, strict=True)]
 
-    def strokes(self, targets: np.ndarray, refine: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """The same as arrays: actions float32 ``[n, strokes, action_dim]``, bool ``[n, strokes]`` to keep."""
-        blank = self.renderer.blank(len(targets), self.recipe.size)
-        actions = self.actions(targets, blank, refine)
-        return actions, useful_strokes(self.renderer, actions, targets, blank)
+    def strokes(self, hints: np.ndarray, refine: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The same as arrays: actions float32 ``[n, strokes, action_dim]``, bool ``[n, strokes]`` to keep.
+
+        Strokes are kept that bring the drawing closer to its goal: the hint, or what the network
+        imagines the target to be; where it imagines nothing, those that show.
+        """
+        blank = self.renderer.blank(len(hints), self.recipe.size)
+        actions = self.actions(hints, blank, refine)
+        wanted = self.goal(hints)
+        if wanted is None:
+            everything = np.ones(actions.shape[:2], bool)
+            wanted = draw_kept(self.renderer, actions, everything, blank)[:, : shown(self.renderer)]
+        return actions, useful_strokes(self.renderer, actions, wanted, blank)
+
+    @torch.no_grad()
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """What the drawing of hints uint8 ``[n, C', side, side]`` should look like, as far as the drawer
+        knows: uint8 ``[n, c, size, size]``, or None if it imagines nothing.
+        """
+        if not self.recipe.hint:
+            return hints
+        picture = self.network.look(to_unit(hints))[0]
+        return None if picture is None else picture.mul(255).round().byte().numpy()
 
     @torch.no_grad()
     def actions(
-        self, targets: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
+        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
     ) -> np.ndarray:
         """Every stroke that the drawer chooses: float32 ``[n, strokes, action_dim]``.
 
         Args:
-            targets: uint8 ``[n, C, size, size]``, or a multiple of that size: shrunk, then.
-            before: the canvases to draw on, like ``targets``.
+            hints: uint8 ``[n, C', size, size]``, or a multiple of that size: shrunk, then.
+            before: the canvases to draw on, uint8 ``[n, C, size, size]``, of the hints' size.
             refine: gradient steps on the strokes.
             strokes: how many; the recipe's if None.
 
         Raises:
-            ValueError: ``refine`` is negative, or ``strokes`` under 1.
+            ValueError: ``refine`` is negative, or asked of a translation that imagines no target;
+                ``strokes`` under 1.
         """
         if refine < 0:
             raise ValueError(f"refine must be 0 or more steps, got {refine}")
         strokes = self.recipe.strokes if strokes is None else strokes
         if strokes < 1:
             raise ValueError(f"strokes must be at least 1, got {strokes}")
-        target, start = fitted(targets, self.recipe.size), fitted(before, self.recipe.size)
+        side = self.recipe.hint[1] if self.recipe.hint else self.recipe.size
+        hint, start = fitted(hints, side), fitted(before, self.recipe.size)
+        plan = self.network.look(hint)
+        goal = plan[0]
+        if refine and goal is None:
+            raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         real = RealCanvas(self.renderer)
-        actions, _ = imagine(self.network, real, target, strokes, start)
-        if refine:
-            actions = refine_actions(self.canvas, real, target, start, actions, refine)
+        actions, _ = imagine(self.network, real, hint, start, strokes, plan)
+        if refine and goal is not None:
+            actions = refine_actions(self.canvas, real, goal, start, actions, refine)
         return actions.numpy()

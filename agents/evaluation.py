@@ -13,19 +13,20 @@ from torch import Tensor
 from agents.canvas import to_unit
 from agents.checkpoints import Drawer
 from agents.finish import draw_kept
+from agents.scores import SCORES
 from agents.sliding import SKETCH_SIZE, imagine_page
-from drawenv import load_pictures
+from drawenv import Drawing, load_pictures
 from drawenv.drawing import joined
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.renderers import PageRenderer
 
-AGENTS = ("drawer", "random", "blank")
+AGENTS = ("drawer", "random", "blank", "truth")
 
 
 @torch.no_grad()
-def draw_imagined(canvas, actions: np.ndarray, keep: np.ndarray, shape: tuple) -> Tensor:
-    """The kept strokes as C imagines them, ``[B, C, H, W]``."""
-    x = torch.zeros(shape)
+def draw_imagined(canvas, actions: np.ndarray, keep: np.ndarray, before: np.ndarray) -> Tensor:
+    """The kept strokes as C imagines them on canvases uint8 ``[B, C, H, W]``: floats in [0, 1]."""
+    x = to_unit(before)
     for k in range(actions.shape[1]):
         kept = torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1)
         x = torch.where(kept, canvas(x, torch.from_numpy(actions[:, k])), x)
@@ -101,7 +102,8 @@ def evaluate(
 
     Args:
         drawer: whose task it is.
-        agent: ``"drawer"``, ``"random"`` (uniform actions) or ``"blank"`` (no strokes).
+        agent: ``"drawer"``, ``"random"`` (uniform actions), ``"blank"`` (no strokes) or ``"truth"``
+            (the shapes that the targets are made of: the best that could be drawn).
         targets: what to draw; the recipe's test split if None.
         refine: gradient steps on the strokes after drawing.
         seed: of the random agent.
@@ -111,35 +113,49 @@ def evaluate(
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the
         same strokes under C), ``mse_blank``, ``mse_over_blank``, ``psnr``, ``iou``, ``strokes``
-        (mean kept), ``seconds_per_image`` (in batches of 100), and stroke recovery where the
-        targets know their strokes.
+        (mean kept), ``seconds_per_image`` (in batches of 100), stroke recovery where the
+        targets know their strokes, and what ``SCORES`` has for the recipe's kind of targets.
     """
     if agent not in AGENTS:
         raise ValueError(f"agent must be one of {', '.join(AGENTS)}, got {agent!r}")
     recipe, renderer, rng = drawer.recipe, drawer.renderer, np.random.default_rng(seed)
+    score = SCORES.get(str(targets or recipe.targets).partition(":")[0])
     targets = load_pictures(targets if targets is not None else f"{recipe.targets}:test", recipe.size)
+    if agent == "truth" and not targets.shapes:
+        raise ValueError("the agent truth needs targets that know what shapes they are made of")
     images = targets.images[:limit]
+    drawings: list[Drawing] = []
     polylines = getattr(renderer, "polylines", None)  # a renderer of strokes has it
     sums = dict.fromkeys(("mse", "mse_canvas", "mse_blank", "iou", "strokes", "seconds"), 0.0)
     recovery: list[dict] = []
     for start in range(0, len(images), 100):
         batch = images[start : start + 100]
+        hints = batch if targets.hints is None else targets.hints[start : start + len(batch)]
+        blank = renderer.blank(len(batch), recipe.size)
         begun = time.perf_counter()
         if agent == "drawer":
-            actions, keep = drawer.strokes(batch, refine)
+            actions, keep = drawer.strokes(hints, refine)
+        elif agent == "truth" and targets.shapes:
+            shapes = targets.shapes[start : start + len(batch)]
+            actions = np.zeros((len(batch), max(map(len, shapes)), len(renderer.action_spec)), np.float32)
+            for i, physical in enumerate(shapes):
+                actions[i, : len(physical)] = renderer.action_spec.to_action(physical)
+            keep = np.arange(actions.shape[1]) < np.array([len(physical) for physical in shapes])[:, None]
         else:
             strokes = recipe.strokes if agent == "random" else 0
             shape = (len(batch), strokes, len(renderer.action_spec))
             actions = rng.uniform(-1, 1, shape).astype(np.float32)
             keep = np.ones(shape[:2], bool)
         sums["seconds"] += time.perf_counter() - begun
-        canvas = draw_kept(renderer, actions, keep, renderer.blank(len(batch), recipe.size))
-        imagined = draw_imagined(drawer.canvas, actions, keep, canvas.shape)
+        canvas = draw_kept(renderer, actions, keep, blank)[:, : batch.shape[1]]
+        imagined = draw_imagined(drawer.canvas, actions, keep, blank)[:, : batch.shape[1]]
         sums["mse"] += mse(canvas, batch).sum()
         sums["mse_canvas"] += (imagined - to_unit(batch)).square().mean((1, 2, 3)).sum().item()
-        sums["mse_blank"] += mse(renderer.blank(len(batch), recipe.size), batch).sum()
+        sums["mse_blank"] += mse(blank[:, : batch.shape[1]], batch).sum()
         sums["iou"] += iou(canvas, batch).sum()
         sums["strokes"] += keep.sum()
+        if score:
+            drawings += [Drawing(a[k], renderer) for a, k in zip(actions, keep, strict=True)]
         if targets.strokes and polylines:
             for i in range(len(batch)):
                 pens = joined(polylines(actions[i][keep[i]]))
@@ -151,4 +167,4 @@ def evaluate(
         figures |= {k: float(np.mean([r[k] for r in recovery])) for k in recovery[0]}
         errors = [abs(r["stroke_count_error"]) for r in recovery]
         figures["stroke_count_absolute_error"] = float(np.mean(errors))
-    return figures
+    return figures | score(drawings, targets) if score else figures

@@ -26,8 +26,8 @@ def refine_actions(
         canvas: a differentiable canvas function, for the gradient. The learned C, not
             straight-through: its own values fit its gradient better than the real ones do.
         real: the canvas function that decides which actions are best.
-        target: ``[B, C, H, W]`` in [0, 1].
-        before: the canvas that the strokes are drawn on, like ``target``.
+        target: ``[B, c, H, W]`` in [0, 1], compared with the first c channels of a canvas.
+        before: the canvas that the strokes are drawn on, ``[B, C, H, W]``.
         actions: ``[B, strokes, n]``, where to start.
         steps: how many.
         lr: Adam's learning rate, falling to zero.
@@ -40,7 +40,7 @@ def refine_actions(
         x = before
         for k in range(moving.shape[1]):
             x = function(x, moving[:, k])
-        return (x - target).square().sum((1, 2, 3))  # [B]
+        return (x[:, : target.shape[1]] - target).square().sum((1, 2, 3))  # [B]
 
     moving = actions.clone().requires_grad_()
     optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
@@ -88,24 +88,24 @@ def useful_strokes(
     Args:
         renderer: draws them.
         actions: float32 ``[B, strokes, n]``.
-        targets: uint8 ``[B, C, size, size]``.
-        before: the canvases that they are drawn on, likewise.
+        targets: uint8 ``[B, c, size, size]``, compared with the first c channels of a canvas.
+        before: the canvases that they are drawn on, uint8 ``[B, C, size, size]``.
         worth: strokes of at most this worth are left out; those that change nothing always.
 
     Returns:
         bool ``[B, strokes]``.
     """
-    keep = np.ones(actions.shape[:2], bool)
+    keep, seen = np.ones(actions.shape[:2], bool), slice(targets.shape[1])
     open_rows = np.arange(len(actions)) if actions.shape[1] else np.empty(0, int)
     while len(open_rows):  # drawings from which one more may be left out
         a, t, b, kept = actions[open_rows], targets[open_rows], before[open_rows], keep[open_rows]
-        full = draw_kept(renderer, a, kept, b)
+        full = draw_kept(renderer, a, kept, b)[:, seen]
         error = squared_error(full, t)
         value = np.full(kept.shape, np.inf)
         for k in range(kept.shape[1]):
             others = kept.copy()
             others[:, k] = False
-            without = draw_kept(renderer, a, others, b)
+            without = draw_kept(renderer, a, others, b)[:, seen]
             change = squared_error(full, without)
             share = (squared_error(without, t) - error) / np.maximum(change, 1)
             value[:, k] = np.where(change > 0, share, -np.inf)

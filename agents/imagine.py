@@ -18,26 +18,26 @@ CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def imagine(
-    drawer, canvas: CanvasFunction, target: Tensor, strokes: int, before: Tensor | None = None
+    drawer, canvas: CanvasFunction, hint: Tensor, before: Tensor, strokes: int, plan: tuple | None = None
 ) -> tuple[Tensor, list[Tensor]]:
-    """Draw ``strokes`` strokes after a target (paper, section 3.3).
+    """Draw ``strokes`` strokes after a hint (paper, section 3.3).
 
     Args:
         drawer: the network D.
         canvas: any canvas function.
-        target: pictures in [0, 1], ``[B, C, H, W]``.
+        hint: pictures in [0, 1], ``[B, C', H', W']``: the target itself, or what is to be translated.
+        before: the canvases to begin on, ``[B, C, H, W]``.
         strokes: how many.
-        before: the canvas to begin on, like ``target``; blank if None.
+        plan: what ``drawer.look`` gave for the hint, if that was asked before.
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1] and the canvas after each stroke, a list of
         ``[B, C, H, W]``.
     """
-    x = torch.zeros_like(target) if before is None else before
-    plan = drawer.look(target)
+    x, plan = before, plan or drawer.look(hint)
     state, actions, canvases = None, [], []
     while len(actions) < strokes:
-        burst, state = drawer(plan, target, x, state)
+        burst, state = drawer(plan, x, state)
         for action in burst.unbind(1)[: strokes - len(actions)]:
             x = canvas(x, action)
             actions.append(action)

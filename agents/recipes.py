@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from dataclasses import asdict, dataclass, field, replace
 
 import gymnasium as gym
@@ -21,6 +22,8 @@ class Recipe:
         env_options: its keyword arguments, for instance ``thickness``.
         targets: what to draw; see ``drawenv.load_targets``. The splits ``train``, ``val`` and
             ``test`` are used for just that.
+        hint: for targets that are pairs, channels of the hints and their side in pixels: a
+            translation. None: the hint is the target itself.
         strokes: strokes per picture.
         size: side of the canvas in pixels.
         stride: from one window to the next in pixels, for drawers that slide over large pictures;
@@ -39,6 +42,8 @@ class Recipe:
         lr: Adam's learning rate at its highest, for biases, convolutions and the head.
         matrix_lr: Muon's, for the other weight matrices.
         step_weight: weight of the loss after each stroke but the last.
+        robust: the loss is the distance of colours, not its square; for translations, where the colour
+            of a pixel is a guess.
         blur_until: share of the run by which the blurred losses have faded out.
         real_from: share of the run after which canvases are the real renderer's, with the
             gradient of C (straight-through). 1: never; C alone measured better.
@@ -50,6 +55,7 @@ class Recipe:
     env_id: str = "BezierCanvas-v0"
     env_options: dict = field(default_factory=lambda: {"thickness": 5.0})
     targets: str = "mnist"
+    hint: list[int] | None = None
     strokes: int = 4
     size: int = 64
     stride: int = 0
@@ -66,6 +72,7 @@ class Recipe:
     lr: float = 1e-3
     matrix_lr: float = 0.02
     step_weight: float = 0.05
+    robust: bool = False
     blur_until: float = 0.5
     real_from: float = 1.0
     refit: bool = False
@@ -96,6 +103,13 @@ _SKETCH = Recipe(
     levels=[[1, 0.4]],    glimpse=True, refit=True, blur_until=0.2,
 )  # fmt: skip
 
+_FLOORPLAN = Recipe(
+    "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
+    strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
+    step_weight=1.0, blur_until=0.1, batch=32,
+    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=660_000,
+)  # fmt: skip
+
 _ALL = (
     Recipe("quickstart", targets="symbols-2", strokes=2, canvas_seconds=40, pictures=120_000),
     Recipe("mnist-4"),
@@ -113,18 +127,43 @@ _ALL = (
         _SKETCH, name="sketch-hierarchy", levels=[[2, 0.75], [1, 0.4]], start_from="sketch-10",
         pictures=200_000,
     ),
+    Recipe(
+        "colormnist-4", env_id="BezierColorCanvas-v0", env_options={}, targets="colormnist", hint=[1, 64],
+        canvas_seconds=240, refit=True, drawer={"hidden": 192}, pictures=600_000,
+    ),
+    _FLOORPLAN,
+    replace(_FLOORPLAN, name="plans", targets="plans"),
+    Recipe(
+        "prism", env_id="PrismCanvas-v0", env_options={}, targets="prisms", strokes=3,
+        size=32, canvas={"dots": 8}, canvas_seconds=400, refit=True, step_weight=0.3, blur_until=0.3,
+        drawer={"hidden": 192, "attend": True}, batch=32, pictures=220_000,
+    ),
+    Recipe(
+        "hollow", env_id="HollowRectangleCanvas-v0", env_options={}, targets="frames", strokes=3,
+        size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, step_weight=0.3, blur_until=0.3,
+        batch=32, pictures=150_000,
+    ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def get_recipe(name: str) -> Recipe:
-    """A recipe by its name.
+    """A recipe by its name, or ``module:NAME`` for one in a module that Python can import.
 
     Raises:
         ValueError: no recipe has that name; suggests the nearest.
     """
     if name in RECIPES:
         return RECIPES[name]
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            recipe = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"no recipe {name!r}: {error}") from None
+        if not isinstance(recipe, Recipe):
+            raise ValueError(f"{name} is no Recipe, but a {type(recipe).__name__}")
+        return recipe
     near = difflib.get_close_matches(name, RECIPES, 1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown recipe {name!r}; {hint}known: {', '.join(RECIPES)}")

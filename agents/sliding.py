@@ -301,14 +301,15 @@ class Windows:
                         page.paint(windows, own, worth)
                 strokes = [page.strokes for page in pages]
 
-    def __call__(self, batch: int, done: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Targets and the canvases to draw them on, in [0, 1], ``[k, 1, size, size]``: as the
-        drawer sees them, shrunk where windows are larger.
+    def __call__(self, batch: int, done: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Hints, targets (the same) and the canvases to draw them on, in [0, 1], ``[k, 1, size, size]``:
+        as the drawer sees them, shrunk where windows are larger.
         """
         parts = self.steps.send(self.last)
         targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
         before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
-        return fitted(targets, self.recipe.size), fitted(before, self.recipe.size)
+        target = fitted(targets, self.recipe.size)
+        return target, target, fitted(before, self.recipe.size)
 
     def drawn(self, actions: torch.Tensor) -> None:
         """What was drawn in the last batch, ``[k, strokes, n]``: the next one's canvases show it."""

@@ -21,7 +21,7 @@ from agents.optimizers import MuonAdam
 from agents.recipes import Recipe
 from agents.sliding import SKETCH_SIZE, Windows, draw_page, fitted, imagine_page
 from drawenv import Symbols, load_pictures, load_targets
-from drawenv.renderers import PageRenderer, Renderer
+from drawenv.renderers import PageRenderer, Renderer, shown
 
 Network = DrawerNetwork | GlimpseNetwork
 
@@ -59,47 +59,67 @@ class Pictures:
         self.targets = load_targets(recipe.targets, recipe.size)
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5))
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
+        renderer = recipe.renderer()
+        self.blank, self.shown = to_unit(renderer.blank(1, recipe.size)), shown(renderer)
 
-    def __call__(self, batch: int, done: float) -> tuple[Tensor, Tensor | None]:
-        """Pictures in [0, 1], ``[batch, C, H, W]``, when a share ``done`` of the run is over.
+    def __call__(self, batch: int, done: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Hints ``[batch, C', H, W]`` and targets ``[batch, C, H, W]``, the same unless the task is
+        to translate, and blank canvases, in [0, 1].
 
-        The second value is the canvas to begin on: None, for blank.
+        Args:
+            batch: how many.
+            done: what share of the run is over.
         """
+        before = self.blank.expand(batch, -1, -1, -1)
+        if self.recipe.hint:
+            hint, target = map(to_unit, self.targets.sample_pairs(batch, self.rng))  # ty: ignore
+            return hint, target, before
         built_in = round(self.recipe.symbols * batch)
         pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
         if self.recipe.augment:
             pictures = augmented(pictures, mirror=done < self.recipe.mirror_until)
         if built_in:
             pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
-        return pictures, None
+        pictures = pictures.expand(-1, self.shown, -1, -1)  # gray ones in colour, where it paints
+        return pictures, pictures, before
 
     def drawn(self, actions: Tensor) -> None:
         """What was drawn in the last batch: of no use here."""
 
 
-def drawing_loss(canvases: list[Tensor], target: Tensor, step_weight: float, blur: float) -> Tensor:
-    """Squared error per picture of the final canvas, with help.
+def drawing_loss(
+    canvases: list[Tensor], target: Tensor, step_weight: float, blur: float, robust: bool = False
+) -> Tensor:
+    """Error per picture of the final canvas, with help.
 
     Args:
         canvases: the canvas after each stroke, each ``[B, C, H, W]``.
-        target: ``[B, C, H, W]``.
+        target: ``[B, c, H, W]``, compared with the first c channels of a canvas.
         step_weight: weight of the mean error after the earlier strokes.
         blur: weight of the errors of pictures averaged over 2, 4, 8 and 16 px: a stroke that does
             not touch the target gets a gradient from these alone.
+        robust: the distance of each pixel's colour instead of its square. Squares are least for the
+            mean of all colours that a pixel may have, distances for the likeliest of them.
 
     Returns:
         A scalar.
     """
+    canvases = [x[:, : target.shape[1]] for x in canvases]
+
+    def cost(error: Tensor) -> Tensor:  # [B, c, H, W]
+        squares = error.square().sum(1)
+        return ((squares + 1e-4).sqrt() if robust else squares).sum((1, 2)).mean()
+
     error = canvases[-1] - target
-    loss = error.square().sum((1, 2, 3)).mean()
+    loss = cost(error)
     earlier = canvases[:-1]
     if step_weight and earlier:
-        each = [(x - target).square().sum((1, 2, 3)).mean() for x in earlier]
+        each = [cost(x - target) for x in earlier]
         loss = loss + step_weight * torch.stack(each).mean()
     if blur > 0:
         for side in (2, 4, 8, 16):
             coarse = F.avg_pool2d(error, side)  # weight `side`: between mean and sum of a square
-            loss = loss + blur * side * coarse.square().sum((1, 2, 3)).mean()
+            loss = loss + blur * side * cost(coarse)
     return loss
 
 
@@ -115,11 +135,11 @@ def exactly(function: CanvasFunction) -> CanvasFunction:
 
 @torch.no_grad()
 def validate(
-    network: Network, canvas: nn.Module, recipe: Recipe, pictures: np.ndarray
+    network: Network, canvas: nn.Module, recipe: Recipe, hints: np.ndarray, pictures: np.ndarray
 ) -> tuple[float, float]:
     """Mean squared error per pixel of drawings under R, and under C.
 
-    Pictures are uint8 ``[N, C, H, W]``.
+    Hints are uint8 ``[N, C', H, W]``, what is to be made of them ``[N, C, H, W]``.
     """
     half_precision, network.half_precision = network.half_precision, False
     real = RealCanvas(recipe.renderer())
@@ -128,7 +148,7 @@ def validate(
 
         def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
             target, start = fitted(targets, recipe.size), fitted(before, recipe.size)
-            actions, _ = imagine(network, real, target, recipe.strokes, start)
+            actions, _ = imagine(network, real, target, start, recipe.strokes)
             return actions.numpy()
 
         for ink in pictures[:, 0]:
@@ -139,11 +159,12 @@ def validate(
             target = to_unit(ink).numpy()
             sums += [np.square(x - target).sum() for x in (to_unit(drawing.render()).numpy(), imagined)]
     else:
-        for part in np.array_split(pictures, -(-len(pictures) // 100)):
-            target = to_unit(part)
+        for at in range(0, len(pictures), 100):
+            hint, target = to_unit(hints[at : at + 100]), to_unit(pictures[at : at + 100])
+            before = to_unit(real.renderer.blank(len(target), recipe.size))
             for i, function in enumerate((real, canvas)):
-                _, canvases = imagine(network, function, target, recipe.strokes)
-                sums[i] += (canvases[-1] - target).square().sum().item()
+                _, canvases = imagine(network, function, hint, before, recipe.strokes)
+                sums[i] += (canvases[-1][:, : target.shape[1]] - target).square().sum().item()
     network.half_precision = half_precision
     return tuple(sums / pictures.size)
 
@@ -167,15 +188,15 @@ class Refit:
         self.rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed + 1)
         self.optimizer = MuonAdam(canvas, lr=1e-3, matrix_lr=5e-3)
 
-    def step(self, actions: Tensor, canvases: list[Tensor], scale: float) -> None:
-        """One step, given actions ``[B, strokes, n]`` and the canvas after each of them."""
+    def step(self, start: Tensor, actions: Tensor, canvases: list[Tensor], scale: float) -> None:
+        """One step, given the first canvas, actions ``[B, strokes, n]`` and the canvas after each."""
         each = torch.arange(len(actions))
         k = torch.randint(actions.shape[1], (len(actions),))
         own = actions.detach()[each, k]
         own = (own + 0.03 * torch.randn_like(own)).clamp(-1, 1)
-        before = torch.zeros_like(canvases[0])
+        before = torch.zeros_like(start)
         if not self.marks:
-            earlier = torch.stack([before, *canvases[:-1]]).detach()
+            earlier = torch.stack([start, *canvases[:-1]]).detach()
             before = earlier[k, each].mul(255).round().div(255)
         after = self.real(before, own)
         random = self.rollouts()
@@ -209,13 +230,15 @@ def train_drawer(
     renderer = recipe.renderer()
     real = StraightThrough(canvas, renderer)
     page = SKETCH_SIZE if recipe.stride else recipe.size
-    held_out = load_pictures(f"{recipe.targets}:val", page).images
+    held_out = load_pictures(f"{recipe.targets}:val", page)
     most = 8 if recipe.stride else 500  # a page is as much work as a hundred pictures
-    held_out = held_out[:: max(len(held_out) // most, 1)][:most]
+    some = np.arange(0, len(held_out), max(len(held_out) // most, 1))[:most]
+    pictures = held_out.images[some]
+    hints = pictures if held_out.hints is None else held_out.hints[some]
     batches = Windows(recipe, seed) if recipe.stride else Pictures(recipe, seed)
     # The memory under Muon saturates after some thousand pictures; the layer that reads a glimpse
     # learns faster under Adam.
-    adam_only = ("head", "memory", "where", "read")
+    adam_only = ("head", "memory", "where", "read", "query")
     optimizer = MuonAdam(network, recipe.lr, recipe.matrix_lr, adam_only)
     refit = Refit(canvas, renderer, recipe.size, recipe.batch, seed) if recipe.refit else None
     network.half_precision = _bfloat16_is_fast()
@@ -243,7 +266,7 @@ def train_drawer(
     last: dict = {}
 
     def check() -> dict:
-        mse, mse_canvas = validate(network, canvas, recipe, held_out)
+        mse, mse_canvas = validate(network, canvas, recipe, hints, pictures)
         seconds = before + time.monotonic() - start
         row = {"pictures": seen, "seconds": round(seconds, 1), "mse": mse, "mse_canvas": mse_canvas}
         with open(out / "log.jsonl", "a") as log:
@@ -264,17 +287,20 @@ def train_drawer(
 
     while seen < recipe.pictures:
         done = seen / recipe.pictures
-        target, start_canvas = batches(recipe.batch, done)
+        hint, target, start_canvas = batches(recipe.batch, done)
         function = real if done >= recipe.real_from else canvas
         with network.autocast():  # the outermost context keeps the weights in half precision
-            actions, canvases = imagine(network, exactly(function), target, recipe.strokes, start_canvas)
+            plan = network.look(hint)
+            actions, canvases = imagine(network, exactly(function), hint, start_canvas, recipe.strokes, plan)
         blur = max(0.0, 1 - done / recipe.blur_until)
-        loss = drawing_loss(canvases, target, recipe.step_weight, blur)
+        loss = drawing_loss(canvases, target, recipe.step_weight, blur, recipe.robust)
+        if recipe.hint and plan[0] is not None:  # the goal should be like the target, too
+            loss = loss + F.binary_cross_entropy(plan[0], target, reduction="sum") / len(target)
         warm = min((seen / recipe.batch + 1) / 100, 1.0)
         scale = warm * 0.5 * (1 + math.cos(math.pi * done))
         optimizer.step(loss / 100, scale)
         if refit:
-            refit.step(actions, canvases, scale)
+            refit.step(start_canvas, actions, canvases, scale)
         batches.drawn(actions.detach())
         seen += len(target)
         now = time.monotonic()

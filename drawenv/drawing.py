@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
-from drawenv.renderers import RENDERERS, Renderer, renderer_name
+from drawenv.renderers import RENDERERS, Renderer, renderer_name, shown
+from drawenv.renderers.color import hexadecimal
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,10 @@ class Drawing:
     def render(self, size: int | None = None) -> np.ndarray:
         """The finished canvas by the real renderer: uint8 ``[H, W]`` or ``[H, W, 3]``.
 
+        Of several views, they are side by side.
+
         Args:
-            size: the longer side in pixels; the drawing's own (``sides``) if None.
+            size: the longer side in pixels (of one view); the drawing's own (``sides``) if None.
         """
         return self.frames(size, every=max(len(self), 1))[-1]
 
@@ -54,12 +58,16 @@ class Drawing:
         if size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {size}")
         canvas = self.renderer.blank(1, size)
-        frames = [_picture(canvas)]
+        frames = [self._picture(canvas)]
         for done, action in enumerate(self.actions, 1):
             self.renderer.draw(canvas, action[None])
             if done % every == 0 or done == len(self):
-                frames.append(_picture(canvas))
+                frames.append(self._picture(canvas))
         return frames
+
+    def _picture(self, canvas: np.ndarray) -> np.ndarray:
+        """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
+        return side_by_side(canvas[0, : shown(self.renderer)], getattr(self.renderer, "views", 1))
 
     def render_strokes(self, size: int | None = None) -> np.ndarray:
         """Drawings of ink alone with neighbouring strokes in different colours: uint8 ``[H, W, 3]``.
@@ -78,11 +86,14 @@ class Drawing:
         """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
-        strokes = "\n".join(self.renderer.to_svg(action) for action in self.actions)
+        width *= getattr(self.renderer, "views", 1)
+        strokes = self.renderer.to_svg(self.actions) if len(self) else ""
+        blank = self.renderer.blank(1, max(self.sides))[0, : shown(self.renderer), 0, 0]
+        paper = hexadecimal(blank[:3])
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
             f'width="{width * zoom:g}" height="{height * zoom:g}">\n'
-            f'<rect width="{width}" height="{height}" fill="black"/>\n{strokes}\n</svg>\n'
+            f'<rect width="{width}" height="{height}" fill="{paper}"/>\n{strokes}\n</svg>\n'
         )
 
     def to_json(self) -> str:
@@ -104,11 +115,11 @@ class Drawing:
 
         Args:
             path: ``.svg``, ``.png``, ``.gif`` (stroke by stroke; of many strokes, a hundred
-                frames) or ``.json``.
+                frames), ``.json``, or, of boxes in space, ``.obj``.
             size: longer side in pixels of a png or gif.
 
         Raises:
-            ValueError: another ending.
+            ValueError: another ending, or ``.obj`` of what is flat.
         """
         path = Path(path)
         match path.suffix.lower():
@@ -123,8 +134,10 @@ class Drawing:
                 first, *rest = [Image.fromarray(frame) for frame in self.frames(size, every)]
                 times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
                 first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
+            case ".obj" if hasattr(self.renderer, "to_obj"):
+                path.write_text(cast(Any, self.renderer).to_obj(self.actions))
             case other:
-                raise ValueError(f"cannot save as {other!r}; use .svg, .png, .gif or .json")
+                raise ValueError(f"cannot save as {other!r}; use .svg, .png, .gif or .json (boxes also .obj)")
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -145,9 +158,15 @@ class Drawing:
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
-def _picture(canvas: np.ndarray) -> np.ndarray:
-    """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
-    return canvas[0, 0].copy() if canvas.shape[1] == 1 else canvas[0].transpose(1, 2, 0).copy()
+def side_by_side(channels: np.ndarray, views: int = 1) -> np.ndarray:
+    """Channels uint8 ``[C, H, W]`` of one or more views as a picture, a copy.
+
+    Returns:
+        ``[H, W]`` if each view has one channel, else ``[H, views * W, 3]``.
+    """
+    if len(channels) == 1:
+        return channels[0].copy()
+    return np.concatenate(np.split(channels, views), 2).transpose(1, 2, 0).copy()
 
 
 def joined(paths: list[np.ndarray], reach: float = 5.0) -> list[np.ndarray]:

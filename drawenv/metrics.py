@@ -1,4 +1,4 @@
-"""How well a drawing matches: squared errors, PSNR, IoU, stroke recovery."""
+"""How well a drawing matches: squared errors, PSNR, IoU, stroke recovery, boxes, colours."""
 
 from __future__ import annotations
 
@@ -130,7 +130,6 @@ def stroke_recovery(
         ``stroke_precision``, ``stroke_recall``, ``ink_precision``, ``ink_recall`` in [0, 1] and
         ``stroke_count_error``, drawn less true.
     """
-    from scipy.optimize import linear_sum_assignment
     from scipy.spatial import KDTree
 
     count = float(len(drawn) - len(true))
@@ -146,7 +145,7 @@ def stroke_recovery(
     cost = [
         [to_true[i][j].mean() + to_drawn[j][i].mean() for j in range(len(true))] for i in range(len(drawn))
     ]
-    rows, columns = linear_sum_assignment(np.array(cost))
+    rows, columns = paired(-np.array(cost))
     hits = sum((to_true[i][j] <= tolerance).sum() for i, j in zip(rows, columns, strict=True))
     found = sum((to_drawn[j][i] <= tolerance).sum() for i, j in zip(rows, columns, strict=True))
     near = sum((np.min(distances, 0) <= tolerance).sum() for distances in to_true)
@@ -159,3 +158,63 @@ def stroke_recovery(
         "ink_recall": float(near_true / true_points),
         "stroke_count_error": count,
     }
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes of any dimension d: ``[k, 2 d]`` and ``[m, 2 d]`` to ``[k, m]``.
+
+    A box is its low corner, then its high one.
+    """
+    a, b = np.asarray(a, np.float64)[:, None], np.asarray(b, np.float64)[None]
+    d = a.shape[-1] // 2
+    shared = np.minimum(a[..., d:], b[..., d:]) - np.maximum(a[..., :d], b[..., :d])
+    shared = shared.clip(0).prod(-1)
+    volumes = (a[..., d:] - a[..., :d]).prod(-1) + (b[..., d:] - b[..., :d]).prod(-1)
+    return shared / np.maximum(volumes - shared, 1e-12)
+
+
+def paired(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a score ``[k, m]`` paired one to one for the largest sum (Hungarian)."""
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(-score)
+
+
+def average_precision(scores: np.ndarray, hits: np.ndarray, wanted: int) -> float:
+    """Area under the curve of precision against recall, precision made monotone.
+
+    Args:
+        scores: how sure each prediction is, ``[n]``.
+        hits: whether it is right, bool ``[n]``.
+        wanted: how many there are to find.
+    """
+    hits = np.asarray(hits, bool)[np.argsort(-np.asarray(scores), kind="stable")]
+    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(best[hits].sum() / max(wanted, 1))
+
+
+def ciede2000(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """How different colours look: CIEDE2000 of CIELAB ``[..., 3]`` and ``[..., 3]``; 1 is just visible.
+
+    After Sharma, Wu & Dalal 2005, with weights of 1.
+    """
+    (la, aa, ba), (lb, ab, bb) = (np.moveaxis(np.asarray(x, np.float64), -1, 0) for x in (a, b))
+    mean_chroma = (np.hypot(aa, ba) + np.hypot(ab, bb)) / 2
+    stretch = 1.5 - 0.5 * np.sqrt(mean_chroma**7 / (mean_chroma**7 + 25.0**7))
+    ca, cb = np.hypot(stretch * aa, ba), np.hypot(stretch * ab, bb)
+    ha, hb = (np.degrees(np.arctan2(y, stretch * x)) % 360 for x, y in ((aa, ba), (ab, bb)))
+    gray = ca * cb == 0
+    turn = np.where(gray, 0.0, (hb - ha + 180) % 360 - 180)
+    hue = np.where(gray, ha + hb, (ha + turn / 2) % 360)
+    light, chroma = (la + lb) / 2, (ca + cb) / 2
+    t = (
+        1 - 0.17 * np.cos(np.radians(hue - 30)) + 0.24 * np.cos(np.radians(2 * hue))
+        + 0.32 * np.cos(np.radians(3 * hue + 6)) - 0.20 * np.cos(np.radians(4 * hue - 63))
+    )  # fmt: skip
+    d_light = (lb - la) / (1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2))
+    d_chroma = (cb - ca) / (1 + 0.045 * chroma)
+    d_hue = 2 * np.sqrt(ca * cb) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * t)
+    bend = 60 * np.exp(-(((hue - 275) / 25) ** 2))
+    rotation = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(np.radians(bend))
+    return np.sqrt(d_light**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue)

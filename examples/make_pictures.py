@@ -1,9 +1,10 @@
-"""Make the pictures of this folder: digits from curves written down here, symbols and a sketch.
+"""Make the pictures of this folder: digits from curves written down here, symbols, a sketch, plans, scenes.
 
     python examples/make_pictures.py
 
 The drawer never sees these curves, only the pictures: dark ink on paper, 256 pixels wide, the
-digits with pens of several widths. The sketch is 512 pixels wide.
+digits with pens of several widths. The sketch is 512 pixels wide. Plans come from the built-in generator, and
+so do the scenes of boxes, their three views side by side.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 from PIL import Image
 
 from drawenv import BezierRenderer, Drawing, Symbols
+from drawenv.drawing import side_by_side
+from drawenv.targets.plans import Plans
+from drawenv.targets.scenes import Prisms
 
 # Each stroke: start, control point, end, in a box 20 wide and 40 high.
 DIGITS = {
@@ -97,6 +101,11 @@ def main() -> None:
     richest = sorted(symbols, key=lambda ink: -int(ink.sum(dtype=int)))[:10]
     for i, ink in enumerate(richest):
         save(ink, FOLDER / "symbols" / f"{i}.png")
+    plans, prisms = Plans(64), Prisms(256, 3)
+    for i in range(4):
+        save(plans.plan(rng).hint(256)[0], FOLDER / "plans" / f"{i}.png")
+        scene = side_by_side(prisms.sample(1, rng)[0], 3)
+        save(255 - scene, FOLDER / "scenes" / f"{i}.png")
 
 
 if __name__ == "__main__":

@@ -70,8 +70,6 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
 
     import drawenv
 
-    images = drawenv.load_pictures("symbols:test").images
-
     def speed(env) -> float:
         env.reset(seed=seed)
         actions = env.action_space.sample()
@@ -82,12 +80,19 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
 
         return 4 * env.num_envs / best_time(episode, seconds)
 
-    single = functools.partial(gym.make, "BezierCanvas-v0", targets=images)
-    reference = speed(gym.vector.SyncVectorEnv([single] * 8))
     rows = []
-    for n in (8, 64):
-        native = speed(gym.make_vec("BezierCanvas-v0", num_envs=n, targets=images))
-        rows.append(row(f"native vector env of {n}", "steps/s", native, "SyncVectorEnv(8)", reference))
+    for env_id, name in (
+        ("BezierCanvas-v0", "symbols"),
+        ("RectangleCanvas-v0", "symbols"),
+        ("PrismCanvas-v0", "prisms"),
+    ):
+        images = drawenv.load_pictures(f"{name}:test").images
+        single = functools.partial(gym.make, env_id, targets=images)
+        reference = speed(gym.vector.SyncVectorEnv([single] * 8))
+        for n in (8, 64):
+            native = speed(gym.make_vec(env_id, num_envs=n, targets=images))
+            what = f"native vector env of {n}, {env_id.removesuffix('-v0')}"
+            rows.append(row(what, "steps/s", native, "SyncVectorEnv(8)", reference))
     return rows
 
 
@@ -108,11 +113,12 @@ def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
     rows = [row("drawing one picture", "pictures/s", 1 / latency, "the same in a batch of 64", 1 / batched)]
 
     target = to_unit(pictures)
+    blank = target.new_zeros(target.shape)
     optimizer = MuonAdam(drawer.network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
 
     def step() -> None:
         with drawer.network.autocast():
-            _, canvases = imagine(drawer.network, exactly(drawer.canvas), target, recipe.strokes)
+            _, canvases = imagine(drawer.network, exactly(drawer.canvas), target, blank, recipe.strokes)
         optimizer.step(drawing_loss(canvases, target, 0.1, 0.5) / 100, 1e-6)
 
     speeds = []

@@ -59,32 +59,43 @@ def progress(**options):
     )  # fmt: skip
 
 
-def save_sheet(pairs: list, path: Path, columns: int = 10) -> None:
-    """A PNG of pictures, dark on light, each with its drawing below.
+def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
+    """A PNG of pictures, each with its drawing below: gray ones dark on light.
 
     Pages of sliding recipes are shown larger, with their strokes in colours below.
 
     Args:
-        pairs: of a picture, uint8 ``[H, W]`` with light ink, and its ``Drawing``.
+        rows: of pictures (the hint if there is one, the target if known), each uint8
+            ``[C, H, W]``, and their ``Drawing``.
         path: where to write it.
-        columns: pairs in a row.
+        columns: drawings in a row; fewer if they have several views.
     """
     import numpy as np
     from PIL import Image
 
+    from drawenv.drawing import side_by_side
     from drawenv.targets.pictures import square
 
-    pages = max(pairs[0][1].sides) > 64
-    side, columns = 320 if pages else 128, min(columns, len(pairs))
-    sheet = np.full((2 + pages, -(-len(pairs) // columns), side, columns, side, 3), 255, np.uint8)
-    for k, (ink, drawing) in enumerate(pairs):
-        row, column = divmod(k, columns)
-        drawn = drawing.render(max(side, *drawing.sides))
-        for i, picture in enumerate((ink, drawn)):
-            sheet[i, row, :, column] = 255 - square(picture, side)[..., None]
+    first = rows[0][1]
+    pages, views = max(first.sides) > 64, getattr(first.renderer, "views", 1)
+    side, columns = 320 if pages else 128, min(-(-columns // views), len(rows))
+
+    def shown(channels: np.ndarray) -> np.ndarray:
+        """``[C, H, W]`` as ``[side, views * side, 3]``."""
+        squares = np.stack([square(channel, side) for channel in channels])
+        picture = side_by_side(squares, views)
+        return picture if picture.ndim == 3 else 255 - np.stack([picture] * 3, -1)
+
+    cells = []  # [column of pictures] of each drawing
+    for pictures, drawing in rows:
+        drawn = np.atleast_3d(drawing.render(max(side, *drawing.sides))).transpose(2, 0, 1)
+        parts = [*pictures, np.concatenate(np.split(drawn, views, 2))]
         if pages:
-            colors = drawing.render_strokes(max(side, *drawing.sides))
-            sheet[2, row, :, column] = np.stack([square(c, side) for c in colors.transpose(2, 0, 1)], -1)
-    height, width = sheet.shape[0] * sheet.shape[1] * side, columns * side
-    picture = Image.fromarray(sheet.transpose(1, 0, 2, 3, 4, 5).reshape(height, width, 3))
-    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+            parts.append(drawing.render_strokes(max(side, *drawing.sides)).transpose(2, 0, 1))
+        cells.append(np.concatenate([shown(part) for part in parts]))
+    blank = np.full_like(cells[0], 255)
+    cells += [blank] * (-len(cells) % columns)
+    lines = [np.concatenate(cells[k : k + columns], 1) for k in range(0, len(cells), columns)]
+    picture = Image.fromarray(np.concatenate(lines))
+    colors = 64 if drawn.shape[0] == 1 else 256
+    picture.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)

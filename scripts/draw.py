@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,17 @@ from scripts.common import fail, progress, run, save_sheet
 
 @dataclass
 class Arguments:
-    """Draw pictures: writes an SVG for each, or what the ending of OUT says."""
+    """Draw pictures: writes an SVG for each, or what the ending of OUT says.
+
+    Of floor plans also their rooms, as NAME.rooms.json.
+    """
 
     images: Annotated[list[Path], tyro.conf.Positional]
-    """Pictures of any size; dark ink on light paper or light on dark."""
+    """Pictures of any size; dark ink on light paper or light on dark. Of a scene, its views side by side."""
     recipe: str = "mnist-4"
     """A recipe's name, a folder of weights, or a Hub repository."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """A file (.svg, .png, .gif, .json) for one picture, or a folder (default: here)."""
+    """A file (.svg .png .gif .json, of boxes in space .obj) for one picture, or a folder (default: here)."""
     refine: int = 0
     """Gradient steps on the strokes after drawing; 50 is plenty."""
     invert: Literal["auto", "yes", "no"] = "auto"
@@ -46,11 +50,12 @@ def main(arguments: Arguments) -> None:
     import torch
 
     from agents import Drawer
-    from drawenv.targets.pictures import line_sketch, read_picture
+    from drawenv.rooms import rooms
+    from drawenv.targets.pictures import line_sketch
 
     torch.set_num_threads(1)  # one picture at a time: more threads only wait for each other
     out = arguments.out or Path()
-    one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json"}
+    one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json", ".obj"}
     if one_file and len(arguments.images) > 1:
         raise ValueError(f"{out} is one file, but {len(arguments.images)} pictures are given: name a folder")
     different = {path.resolve() for path in arguments.images}
@@ -65,19 +70,20 @@ def main(arguments: Arguments) -> None:
     sliding = {name: value for name, value in sliding.items() if value is not None}
     refine = 0 if arguments.preset == "debug" else arguments.refine
 
-    failed, pairs = 0, []
+    failed, drawn, pairs = 0, 0, []
     with progress(transient=True, disable=not drawer.recipe.stride and len(arguments.images) < 5) as bar:
         task = bar.add_task("drawing", total=len(arguments.images), note="")
 
         def report(done: int, windows: int) -> None:
-            bar.update(task, completed=len(pairs) + done / windows, note=f"window {done} of {windows}")
+            bar.update(task, completed=drawn + done / windows, note=f"window {done} of {windows}")
 
         if drawer.recipe.stride:
             sliding["report"] = report
         for path in arguments.images:
             try:
-                ink = line_sketch(path) if arguments.lines else read_picture(path, arguments.invert)
-                drawing = drawer.draw(ink, refine, "no", **sliding)
+                source = line_sketch(path) if arguments.lines else path
+                invert = "no" if arguments.lines else arguments.invert
+                drawing = drawer.draw(source, refine, invert, **sliding)
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue
@@ -85,8 +91,13 @@ def main(arguments: Arguments) -> None:
             drawing.save(file)
             if arguments.gif:
                 drawing.save(file.with_suffix(".gif"))
-            pairs.append((ink, drawing))
-            bar.update(task, completed=len(pairs))
+            if drawer.recipe.targets in ("plans", "floorplans"):
+                found = [room._asdict() for room in rooms(drawing)]
+                file.with_suffix(".rooms.json").write_text(json.dumps(found, indent=1) + "\n")
+            if arguments.sheet:
+                pairs.append(([drawer.read(source, invert)], drawing))
+            drawn += 1
+            bar.update(task, completed=drawn)
             print(f"{path} -> {file} ({len(drawing)} strokes)")
     if arguments.sheet and pairs:
         save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)

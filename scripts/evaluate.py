@@ -20,8 +20,8 @@ class Arguments:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
-    agent: Literal["drawer", "random", "blank"] = "drawer"
-    """drawer; or uniform random strokes; or none at all."""
+    agent: Literal["drawer", "random", "blank", "truth"] = "drawer"
+    """drawer; uniform random strokes; none at all; the shapes the targets are made of."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None
@@ -102,11 +102,20 @@ def main(arguments: Arguments) -> None:
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     if arguments.sheet:
-        size, most = (SKETCH_SIZE, 10) if drawer.recipe.stride else (drawer.recipe.size, 40)
-        images = load_pictures(split, size).images
-        images = images[:: max(len(images) // most, 1)][:most]
-        drawings = [drawer.draw(ink, arguments.refine, "no", **sliding) for ink in images[:, 0]]
-        save_sheet(list(zip(images[:, 0], drawings, strict=True)), arguments.sheet, columns=most // 2)
+        pages = bool(drawer.recipe.stride)
+        size, most = (SKETCH_SIZE, 10) if pages else (drawer.recipe.size, 40)
+        pictures = load_pictures(split, size)
+        some = range(0, len(pictures), max(len(pictures) // most, 1))[:most]
+        rows = []
+        for i in some:
+            target = pictures.images[i]
+            hints = [] if pictures.hints is None else [pictures.hints[i]]
+            if pages:
+                drawing = drawer.page(target[0], arguments.refine, **sliding)
+            else:
+                (drawing,) = drawer.drawings((hints or [target])[0][None], arguments.refine)
+            rows.append(([*hints, target], drawing))
+        save_sheet(rows, arguments.sheet, columns=most // 2)
     if arguments.json:
         print(json.dumps(result))
     else:

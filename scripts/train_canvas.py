@@ -40,7 +40,7 @@ def fit(recipe, out: Path, seed: int, seconds: float | None, command: str) -> No
 
     renderer = recipe.renderer()
     torch.manual_seed(seed)
-    canvas = make_canvas(renderer, recipe.size, **recipe.canvas)
+    canvas = make_canvas(renderer, **recipe.canvas)
     budget = seconds or recipe.canvas_seconds
     start = time.monotonic()
     with progress() as bar:

@@ -8,11 +8,17 @@ import resvg_py
 from PIL import Image
 
 from drawenv import ArrayTargets, CanvasEnv, Drawing
-from drawenv.renderers import BezierColorRenderer, BezierRenderer, HollowRectangleRenderer, RectangleRenderer
+from drawenv.renderers import (
+    BezierColorRenderer,
+    BezierRenderer,
+    HollowRectangleRenderer,
+    PrismRenderer,
+    RectangleRenderer,
+)  # fmt: skip
 from drawenv.renderers.color import lab_to_rgb, rgb_to_lab
 
 WHITE = (100, 0, 0)
-RENDERERS = [BezierColorRenderer(), RectangleRenderer(), HollowRectangleRenderer()]
+RENDERERS = [BezierColorRenderer(), RectangleRenderer(), HollowRectangleRenderer(), PrismRenderer()]
 renderers = pytest.mark.parametrize("renderer", RENDERERS, ids=lambda r: type(r).__name__)
 
 
@@ -78,9 +84,9 @@ def test_colored_curve_is_the_white_one_in_another_color(rng):
 def test_resvg_draws_the_same(renderer, rng):
     for _ in range(10):
         drawing = Drawing(renderer.action_spec.sample(5, rng), renderer)
-        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing.to_svg(), width=256, height=256))
-        theirs = np.asarray(Image.open(BytesIO(png)).convert("RGB"), float) / 255
         ours = drawing.render(256) / 255
+        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing.to_svg(), width=ours.shape[1], height=256))
+        theirs = np.asarray(Image.open(BytesIO(png)).convert("RGB"), float) / 255
         assert np.square(theirs - ours).mean() < 0.03 * max(np.square(ours).mean(), 1e-3)
 
 

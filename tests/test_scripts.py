@@ -101,6 +101,55 @@ def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
         assert sheet.size == (4 * 128, 256)
 
 
+@pytest.mark.parametrize("recipe", ["plans", "prism", "hollow", "examples.pillow_renderer:RECIPE"])
+def test_boxes_and_foreign_shapes_from_training_to_drawing(recipe, tmp_path):
+    """The other renderers, someone else's among them, by the same commands."""
+    out = tmp_path / "run"
+    script("train_drawer", recipe, "--preset", "debug", "--pictures", 64, "--out", out, "--threads", 1)
+    options = ("--preset", "debug", "--json", "--sheet", tmp_path / "sheet.png")
+    result = json.loads(script("evaluate", recipe, "--weights", out, *options).stdout)
+    assert result["n"] == 50 and 0 < result["mse"] < 1
+    best = {"plans": {"room_f1": 1, "room_f1_untyped": 1, "miou": 1}}
+    best["prism"] = {"iou3d": 1, "ap3d_50": 1, "ciede2000": 0}
+    if recipe in best:  # what the figures give to the shapes that the targets are made of
+        assert set(best[recipe]) <= set(result)
+        truth = ("--weights", out, "--agent", "truth", "--preset", "debug", "--json")
+        result = json.loads(script("evaluate", recipe, *truth).stdout)
+        assert result["mse"] < 1e-5
+        assert {name: result[name] for name in best[recipe]} == pytest.approx(best[recipe], abs=0.1)
+    views = 3 if recipe == "prism" else 1
+    Image.new("RGBA", (70 * views, 50), (200, 30, 30, 120)).save(tmp_path / "red.png")
+    files = ("-o", tmp_path / "drawn", "--gif", "--sheet", tmp_path / "drawn.png")
+    script("draw", tmp_path / "red.png", "--recipe", out, *files)
+    assert "<svg" in (tmp_path / "drawn" / "red.svg").read_text()
+    with Image.open(tmp_path / "drawn.png") as sheet:
+        assert sheet.size == (128 * views, 256)
+    if recipe == "plans":
+        assert isinstance(json.loads((tmp_path / "drawn" / "red.rooms.json").read_text()), list)
+        for mode, paper in (("1", 1), ("P", 0), ("CMYK", (0, 0, 0, 0)), ("I;16", 65535)):  # no plan at all
+            Image.new(mode, (31, 57), paper).save(tmp_path / f"{mode[0]}.tif")
+            script("draw", tmp_path / f"{mode[0]}.tif", "--recipe", out, "-o", tmp_path / "empty.svg")
+            assert "<svg" in (tmp_path / "empty.svg").read_text()
+            assert isinstance(json.loads((tmp_path / "empty.rooms.json").read_text()), list)
+
+
+def test_unknown_module_or_environment():
+    assert "no recipe 'nowhere:RECIPE'" in script("train_canvas", "nowhere:RECIPE", code=2).stderr
+    assert "is no Recipe" in script("train_canvas", "examples.pillow_renderer:partial", code=2).stderr
+
+
+def test_digits_in_color(data, tmp_path):
+    out = tmp_path / "run"
+    script(
+        "train_drawer", "colormnist-4", "--preset", "debug", "--pictures", 64, "--out", out, "--threads", 1
+    )
+    options = ("--preset", "debug", "--json", "--sheet", tmp_path / "sheet.png")
+    result = json.loads(script("evaluate", "colormnist-4", "--weights", out, *options).stdout)
+    assert 0 <= result["color_accuracy"] <= 1
+    with Image.open(tmp_path / "sheet.png") as sheet:  # hints, targets and drawings
+        assert sheet.size == (20 * 128, 6 * 128)
+
+
 @pytest.fixture(scope="module")
 def sketcher(tmp_path_factory, data):
     """A sliding drawer trained by the script at debug size, without overlap and with one pen."""

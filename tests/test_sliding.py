@@ -205,7 +205,7 @@ def test_glimpse_network_draws_where_ink_is(rng):
     target = torch.zeros(4, 1, 64, 64)
     for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
         target[k, :, y - 4 : y + 4, x - 4 : x + 4] = 1
-    actions, _ = imagine(network, RealCanvas(RENDERER), target, 3)
+    actions, _ = imagine(network, RealCanvas(RENDERER), target, torch.zeros_like(target), 3)
     assert actions.shape == (4, 3, 7) and actions.abs().max() <= 1
     ends = SPEC.to_physical(actions.detach().numpy())[:, :, [0, 1]]
     for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
@@ -217,7 +217,7 @@ def test_glimpse_network_cuts_out_the_right_place(half):
     network = GlimpseNetwork(SPEC, side=8)
     network.half_precision = half
     picture = torch.arange(2 * 64 * 64.0).view(2, 1, 64, 64)
-    padded, coarse = network.look(picture)
+    _, padded, coarse = network.look(picture)
     seen = network.glimpse(padded, torch.tensor([[30, 12], [0, 64]])).view(2, 8, 8)
     torch.testing.assert_close(seen[0], picture[0, 0, 8:16, 26:34])
     assert (seen[1, 4:] == 0).all() and (seen[1, :4, :4] == 0).all()  # beyond the corner
@@ -287,7 +287,8 @@ def test_windows_show_what_was_drawn(data):
     action = torch.from_numpy(SPEC.to_action(np.array([0, 32, 32, 32, 64, 32, 8], np.float32)))
     inks = []
     for _ in range(80):  # some crops have phases without a window
-        target, before = windows(16, 0.0)
+        hint, target, before = windows(16, 0.0)
+        assert hint is target
         assert target.shape == before.shape and target.shape[1:] == (1, 64, 64)
         assert (target.mean((1, 2, 3)) >= 0.02 - 1e-6).all()
         inks.append(before.amax().item())

@@ -13,6 +13,7 @@ _CLASSES = {
     "BezierColorCanvas-v0": "drawenv.envs.bezier:BezierColorCanvas",
     "RectangleCanvas-v0": "drawenv.envs.rectangle:RectangleCanvas",
     "HollowRectangleCanvas-v0": "drawenv.envs.rectangle:HollowRectangleCanvas",
+    "PrismCanvas-v0": "drawenv.envs.prism:PrismCanvas",
 }
 ENV_IDS = tuple(_CLASSES)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from drawenv.drawing import Drawing
+from drawenv.drawing import Drawing, side_by_side
 from drawenv.metrics import squared_error
-from drawenv.renderers import Renderer
+from drawenv.renderers import Renderer, shown
 from drawenv.targets import Targets, load_targets
 
 _AHEAD = 16  # pictures taken from the targets at a time, for each easel
@@ -33,15 +33,16 @@ class Easels:
         self.renderer, self.max_strokes = renderer, max_strokes
         self.targets: Targets = load_targets(targets, size)
         self.canvas = renderer.blank(n, size)
-        shape = tuple(self.targets.shape)
-        if shape[0] == 1 and self.canvas.shape[1] == 3:  # gray pictures on a canvas in colour
-            shape = (3, *shape[1:])
-        if shape != self.canvas.shape[1:]:
+        self._shown = shown(renderer)  # channels that targets are compared with
+        shape, wanted = tuple(self.targets.shape), (self._shown, *self.canvas.shape[2:])
+        if shape[0] == 1:  # gray pictures on a canvas in colour
+            shape = (self._shown, *shape[1:])
+        if shape != wanted:
             raise ValueError(
                 f"targets have shape {shape} (channels, height, width), but this environment "
-                f"draws on {self.canvas.shape[1:]}: convert them, or choose another size"
+                f"draws {wanted}: convert them, or choose another size"
             )
-        self.target = np.zeros_like(self.canvas)
+        self.target = np.zeros((n, *wanted), np.uint8)
         hint_shape = getattr(self.targets, "hint_shape", None)
         self.hint = None if hint_shape is None else np.zeros((n, *hint_shape), np.uint8)
         self.strokes = np.zeros(n, np.int64)
@@ -72,7 +73,7 @@ class Easels:
                 self.hint[i] = hint
         self.canvas[rows] = self._blank
         self.strokes[rows] = 0
-        self.error[rows] = squared_error(self.canvas[rows], self.target[rows])
+        self.error[rows] = squared_error(self.canvas[rows, : self._shown], self.target[rows])
         # A blank target has nothing to gain; one full pixel of error keeps rewards finite.
         self.blank_error[rows] = np.maximum(self.error[rows], 255**2)
 
@@ -89,7 +90,7 @@ class Easels:
         self.actions[np.arange(len(actions)), self.strokes] = actions
         self.strokes += 1
         before = self.error
-        self.error = squared_error(self.canvas, self.target)
+        self.error = squared_error(self.canvas[:, : self._shown], self.target)
         return (before - self.error) / self.blank_error
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
@@ -105,13 +106,15 @@ class Easels:
     @property
     def mse(self) -> np.ndarray:
         """Mean squared error per pixel of each easel, values in [0, 1]: float64 ``[n]``."""
-        return self.error / (255.0**2 * self._blank.size)
+        return self.error / (255.0**2 * self.target[0].size)
 
     def drawing(self, i: int) -> Drawing:
         """What easel ``i`` has drawn so far."""
         return Drawing(self.actions[i, : self.strokes[i]].copy(), self.renderer)
 
     def side_by_side(self, i: int) -> np.ndarray:
-        """Target beside canvas, uint8 ``[H, 2 W, 3]``."""
-        both = np.concatenate([self.target[i], self.canvas[i]], -1).transpose(1, 2, 0)
-        return np.repeat(both, 3, 2) if both.shape[2] == 1 else both.copy()
+        """Target beside canvas, uint8 ``[H, 2 W, 3]``; of several views, each of them."""
+        views = getattr(self.renderer, "views", 1)
+        pair = [side_by_side(x, views) for x in (self.target[i], self.canvas[i, : self._shown])]
+        both = np.concatenate(pair, 1)
+        return np.stack([both] * 3, 2) if both.ndim == 2 else both

@@ -15,7 +15,7 @@ def observation_space(easels: Easels) -> spaces.Dict:
     shape = easels.canvas.shape[1:]
     boxes: dict[str, gym.Space] = {
         "canvas": spaces.Box(0, 255, shape, np.uint8),
-        "target": spaces.Box(0, 255, shape, np.uint8),
+        "target": spaces.Box(0, 255, easels.target.shape[1:], np.uint8),
         "progress": spaces.Box(0.0, 1.0, (1,), np.float32),
     }
     if easels.hint is not None:
@@ -32,7 +32,8 @@ class CanvasEnv(gym.Env):
 
     ## Observation
     A dictionary: ``canvas`` and ``target``, uint8 ``[C, size, size]``, and ``progress``, the
-    share of the strokes already used, float32 ``[1]``. Where the targets are pairs (a picture to
+    share of the strokes already used, float32 ``[1]``. A canvas may have channels that no target has,
+    after the others. Where the targets are pairs (a picture to
     translate and what it should become) the first is ``hint``, uint8 ``[C', size, size]``. Gray
     targets on a canvas in colour are gray in all three channels.
 

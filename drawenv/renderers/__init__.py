@@ -1,7 +1,8 @@
 """Renderers: programs that turn a canvas and an action into the next canvas."""
 
 from drawenv.renderers.bezier import BezierColorRenderer, BezierRenderer
-from drawenv.renderers.protocol import Compose, PageRenderer, Renderer
+from drawenv.renderers.prism import PrismRenderer
+from drawenv.renderers.protocol import Compose, PageRenderer, Renderer, shown
 from drawenv.renderers.rectangle import HollowRectangleRenderer, RectangleRenderer
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "Compose",
     "HollowRectangleRenderer",
     "PageRenderer",
+    "PrismRenderer",
     "RectangleRenderer",
     "Renderer",
     "renderer_name",
+    "shown",
 ]
 
 RENDERERS: dict[str, type] = {
@@ -21,6 +24,7 @@ RENDERERS: dict[str, type] = {
     "bezier-color": BezierColorRenderer,
     "rectangle": RectangleRenderer,
     "hollow-rectangle": HollowRectangleRenderer,
+    "prism": PrismRenderer,
 }
 
 

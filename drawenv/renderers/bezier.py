@@ -195,14 +195,14 @@ class BezierRenderer:
         lines = (1 - t) ** 2 * p[:, 0] + 2 * t * (1 - t) * p[:, 1] + t**2 * p[:, 2]
         return list(lines)
 
-    def to_svg(self, action: np.ndarray) -> str:
-        action = np.asarray(action)[None]
-        x0, y0, x1, y1, x2, y2, width = self.curves(action)[0]
-        color = hexadecimal(self.colors(action)[0])
-        return (
-            f'<path d="M{x0:.2f} {y0:.2f}Q{x1:.2f} {y1:.2f} {x2:.2f} {y2:.2f}" fill="none" '
-            f'stroke="{color}" stroke-width="{width:.2f}" stroke-linecap="round" stroke-linejoin="round"/>'
-        )
+    def to_svg(self, actions: np.ndarray) -> str:
+        return "\n".join(
+            f'<path d="M{x0:.2f} {y0:.2f}Q{x1:.2f} {y1:.2f} {x2:.2f} {y2:.2f}" fill="none" stroke="'
+            f'{hexadecimal(c)}" stroke-width="{width:.2f}" stroke-linecap="round" stroke-linejoin="round"/>'
+            for (x0, y0, x1, y1, x2, y2, width), c in zip(
+                self.curves(actions), self.colors(actions), strict=True
+            )
+        )  # fmt: skip
 
 
 class BezierColorRenderer(BezierRenderer):

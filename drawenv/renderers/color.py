@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from drawenv.actions import Parameter
 
@@ -26,7 +27,7 @@ _TO_XYZ = np.linalg.inv(_TO_RGB.astype(np.float64))
 _EDGE = 6 / 29
 
 
-def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
+def lab_to_rgb(lab: ArrayLike) -> np.ndarray:
     """CIELAB ``[..., 3]`` to sRGB float32 ``[..., 3]`` in [0, 255], clipped channel by channel."""
     lab = np.asarray(lab, np.float32)
     middle = (lab[..., 0] + 16) / 116

@@ -20,6 +20,10 @@ class Renderer(Protocol):
         compose: how a mark joins the canvas: ``"max"`` keeps the brighter value, ``"over"``
             paints it on top, None says nothing (a canvas network then learns the general
             C(x, y)).
+
+    Two more attributes where they apply: ``shown``, how many of the first channels make up the
+    picture (the rest, such as depth, is the renderer's own business), and ``views``, how many pictures
+    side by side those are.
     """
 
     action_spec: ActionSpec
@@ -39,13 +43,18 @@ class Renderer(Protocol):
         """
         ...
 
-    def to_svg(self, action: np.ndarray) -> str:
-        """One action ``[len(action_spec)]`` as an SVG element on a 64x64 view box."""
+    def to_svg(self, actions: np.ndarray) -> str:
+        """A drawing's actions ``[n, len(action_spec)]`` as SVG elements on a 64x64 view box."""
         ...
 
     def config(self) -> dict:
         """JSON-able keyword arguments that make this renderer again."""
         ...
+
+
+def shown(renderer: Renderer) -> int:
+    """How many channels of its canvas make up the picture."""
+    return getattr(renderer, "shown", renderer.channels)
 
 
 class PageRenderer(Renderer, Protocol):

@@ -13,7 +13,7 @@ UNIT = 64  # a "px" of an action is 1/64 of the canvas' side
 
 
 @njit(cache=True, nogil=True)
-def _cover(low, high, first, out):
+def cover(low, high, first, out):
     """out[i] = the share of pixel first + i that lies between low and high."""
     for i in range(len(out)):
         at = np.float32(first + i)
@@ -40,11 +40,11 @@ def _draw_boxes(canvas, boxes, colors, hollow):
         y0, y1 = max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), height)
         if x0 >= x1 or y0 >= y1:
             continue
-        _cover(left, right, x0, across[: x1 - x0])
-        _cover(top, bottom, y0, down[: y1 - y0])
+        cover(left, right, x0, across[: x1 - x0])
+        cover(top, bottom, y0, down[: y1 - y0])
         if hollow:
-            _cover(left + thickness, right - thickness, x0, across_in[: x1 - x0])
-            _cover(top + thickness, bottom - thickness, y0, down_in[: y1 - y0])
+            cover(left + thickness, right - thickness, x0, across_in[: x1 - x0])
+            cover(top + thickness, bottom - thickness, y0, down_in[: y1 - y0])
         for c in range(canvas.shape[1]):
             color = colors[i, c]
             for y in range(y0, y1):
@@ -54,6 +54,19 @@ def _draw_boxes(canvas, boxes, colors, hollow):
                     share = max(outer * across[x] - inner * across_in[x], zero)
                     old = np.float32(row[x])
                     row[x] = np.uint8(np.int32(old + (color - old) * share + half))
+
+
+def paint_boxes(canvas: np.ndarray, boxes: np.ndarray, colors: np.ndarray) -> None:
+    """Paint filled boxes over one canvas uint8 ``[3, H, W]``, in place, in order.
+
+    Args:
+        canvas: what to paint on.
+        boxes: float32 ``[k, 4]``, left top right bottom in px of the canvas.
+        colors: float32 ``[k, 3]`` in [0, 255].
+    """
+    filled = np.pad(boxes, ((0, 0), (0, 1)))  # no thickness
+    for k in range(len(filled)):
+        _draw_boxes(canvas[None], filled[k : k + 1], colors[k : k + 1], False)
 
 
 def _coordinate(name: str) -> Parameter:
@@ -98,15 +111,17 @@ class RectangleRenderer:
         boxes = self.boxes(actions) * np.float32(canvas.shape[-1] / UNIT)
         _draw_boxes(canvas, boxes, self.colors(actions), bool(self.FRAME))
 
-    def to_svg(self, action: np.ndarray) -> str:
-        action = np.asarray(action)[None]
-        left, top, right, bottom, thickness = self.boxes(action)[0]
-        width, height, color = right - left, bottom - top, hexadecimal(self.colors(action)[0])
+    def to_svg(self, actions: np.ndarray) -> str:
+        return "\n".join(map(self._path, self.boxes(actions), self.colors(actions)))
+
+    def _path(self, box: np.ndarray, color: np.ndarray) -> str:
+        left, top, right, bottom, thickness = box
+        width, height = right - left, bottom - top
         path = f"M{left:.3f} {top:.3f}h{width:.3f}v{height:.3f}h{-width:.3f}z"
         if self.FRAME and min(width, height) > 2 * thickness:  # the hole, the other way round
             across, down = width - 2 * thickness, height - 2 * thickness
             path += f"M{left + thickness:.3f} {top + thickness:.3f}v{down:.3f}h{across:.3f}v{-down:.3f}z"
-        return f'<path d="{path}" fill="{color}"/>'
+        return f'<path d="{path}" fill="{hexadecimal(color)}"/>'
 
 
 class HollowRectangleRenderer(RectangleRenderer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -12,10 +13,12 @@ import numpy as np
 from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
+from drawenv.targets.plans import load_floorplans, load_plans
+from drawenv.targets.scenes import Frames, Prisms, load_scenes
 from drawenv.targets.sketches import load_openmoji, load_sketches
 from drawenv.targets.symbols import Symbols, load_symbols
 
-__all__ = ["ArrayTargets", "Symbols", "Targets", "load_pictures", "load_targets"]
+__all__ = ["TARGETS", "ArrayTargets", "Symbols", "Targets", "load_pictures", "load_targets"]
 
 
 class Targets(Protocol):
@@ -43,25 +46,26 @@ class ArrayTargets:
         strokes: optionally, for each picture its true pen strokes, each float32 ``[k, 2]``
             in px of a 64-px canvas.
         hints: optionally, for each picture what it is to be made from, like ``images`` but for
-            its channels: a translation task.
+            channels and size: a translation task.
+        shapes: optionally, for each picture the shapes that it is made of, physical values of the
+            actions that draw them, float32 ``[k, action_dim]``.
 
     Raises:
         TypeError: an array is not uint8.
-        ValueError: it is empty or has another number of dimensions; the hints are of another
-            number or size.
+        ValueError: it is empty or has another number of dimensions; there are more or fewer
+            hints.
     """
 
     def __init__(
         self, images: np.ndarray, strokes: list[list[np.ndarray]] | None = None,
-        hints: np.ndarray | None = None,
+        hints: np.ndarray | None = None, shapes: list[np.ndarray] | None = None,
     ):  # fmt: skip
-        self.images, self.strokes = self._checked(images), strokes
+        self.images, self.strokes, self.shapes = self._checked(images), strokes, shapes
         self.hints = None if hints is None else self._checked(hints)
         self.shape = self.images.shape[1:]
         if self.hints is not None:
-            a, b = self.images.shape, self.hints.shape
-            if (a[0], a[2:]) != (b[0], b[2:]):
-                raise ValueError(f"hints must be as many and as large as targets {list(a)}, got {list(b)}")
+            if len(self.hints) != len(self.images):
+                raise ValueError(f"{len(self.images)} targets need as many hints, got {len(self.hints)}")
             self.hint_shape = self.hints.shape[1:]
 
     @staticmethod
@@ -93,12 +97,19 @@ class ArrayTargets:
         return self.hints[chosen], self.images[chosen]
 
 
-_LOADERS = {
+# How targets are loaded by name, (split, size) -> Targets or what ArrayTargets takes: add your own.
+TARGETS: dict[str, Callable] = {
     "symbols": load_symbols,
     "symbols-2": partial(load_symbols, max_strokes=2),
     "mnist": load_mnist,
     "colormnist": load_color_mnist,
     "omniglot": load_omniglot,
+    "plans": load_plans,
+    "floorplans": load_floorplans,
+    "frames": partial(load_scenes, kind=Frames),
+    "prisms": partial(load_scenes, kind=Prisms),
+    "prisms-1": partial(load_scenes, kind=Prisms, most=1),
+    "prisms-3": partial(load_scenes, kind=Prisms, fewest=3),
     "sketches": load_sketches,
     "openmoji": load_openmoji,
 }
@@ -111,8 +122,10 @@ def load_targets(targets, size: int = 64) -> Targets:
         targets: a name, a folder of pictures, a uint8 array, or an object with the ``Targets``
             methods, which is returned as it is. Names: ``"symbols"``, ``"symbols-2"`` (of at most
             two strokes), ``"mnist"``, ``"colormnist"`` (gray hints, targets in the colour of the
-            digit), ``"omniglot"``, ``"sketches"``, ``"openmoji"``; ``"mnist:test"`` names a split,
-            ``train`` without one.
+            digit), ``"omniglot"``, ``"plans"`` (built-in floor plans, targets their rooms as boxes),
+            ``"floorplans"`` (real ones), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3
+            boxes; ``"prisms-1"`` and ``"prisms-3"`` of just that many), ``"sketches"``,
+            ``"openmoji"``; ``"mnist:test"`` names a split, ``train`` without one.
         size: side of the square pictures in pixels, for names and folders.
 
     Raises:
@@ -126,14 +139,14 @@ def load_targets(targets, size: int = 64) -> Targets:
     if not isinstance(targets, (str, Path)):
         raise TypeError(f"targets must be a name, a folder, an array or Targets, got {targets!r}")
     name, _, split = str(targets).partition(":")
-    if name in _LOADERS:
-        loaded = _LOADERS[name](split or "train", size)
+    if name in TARGETS:
+        loaded = TARGETS[name](split or "train", size)
         return ArrayTargets(*loaded) if isinstance(loaded, tuple) else loaded
     if Path(targets).is_dir():
         return ArrayTargets(load_folder(Path(targets), size))
-    near = difflib.get_close_matches(name, _LOADERS, 1)
+    near = difflib.get_close_matches(name, TARGETS, 1)
     hint = f"did you mean {near[0]!r}?" if near else "it is no folder either."
-    raise ValueError(f"unknown targets {str(targets)!r}; known: {', '.join(_LOADERS)}; {hint}")
+    raise ValueError(f"unknown targets {str(targets)!r}; known: {', '.join(TARGETS)}; {hint}")
 
 
 def load_pictures(targets, size: int = 64) -> ArrayTargets:

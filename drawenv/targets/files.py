@@ -47,6 +47,25 @@ FILES = {
 }
 
 
+def find_here(name: str, instead: str) -> Path:
+    """The path of a data file that has no home of its own to download from.
+
+    Args:
+        name: inside the folder that ``DRAWENV_DATA`` names.
+        instead: what a user without it can do, for the error.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    folder = os.environ.get("DRAWENV_DATA")
+    if not folder or not (Path(folder) / name).is_file():
+        raise FileNotFoundError(
+            f"{name} is not in DRAWENV_DATA ({folder or 'not set'}), and there is nowhere to download it "
+            f"from: set DRAWENV_DATA to a folder that holds it, or {instead}"
+        )
+    return Path(folder) / name
+
+
 def find(name: str) -> Path:
     """The path of a data file, downloaded into the user's cache when it is nowhere else.
 

@@ -48,6 +48,31 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
     return 255 - gray if dark_ink else gray.copy()
 
 
+def read_color(picture, views: int = 1, paper: tuple[int, ...] = (0, 0, 0)) -> np.ndarray:
+    """Any picture in colour, as it is.
+
+    Args:
+        picture: as for ``read_picture``.
+        views: pictures of one width side by side.
+        paper: the colour of transparent pixels.
+
+    Returns:
+        uint8 ``[3 * views, H, W / views]``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: as for ``read_picture``; or the picture cannot be cut into ``views``.
+    """
+    image = _image(picture).convert("RGBA")
+    image = Image.alpha_composite(Image.new("RGBA", image.size, (*paper, 255)), image)
+    pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    if pixels.shape[2] % views:
+        raise ValueError(
+            f"{views} views side by side need a width that {views} divides, got {pixels.shape[2]}"
+        )
+    return np.concatenate(np.split(pixels, views, 2))
+
+
 def line_sketch(picture) -> np.ndarray:
     """A photograph or painting as a line sketch: light lines, about 2 px wide, on black.
 
@@ -129,12 +154,12 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array)
 
 
-def square(ink: np.ndarray, size: int) -> np.ndarray:
-    """Ink ``[H, W]`` padded with black to a square and resized to ``[size, size]``."""
+def square(ink: np.ndarray, size: int, paper: int = 0) -> np.ndarray:
+    """Ink ``[H, W]`` padded with paper to a square and resized to ``[size, size]``."""
     if ink.shape == (size, size):
         return ink
     side = max(ink.shape)
-    padded = np.zeros((side, side), np.uint8)
+    padded = np.full((side, side), paper, np.uint8)
     top, left = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
     padded[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     # Pillow's bilinear filter averages when it shrinks, so thin lines fade but stay.

@@ -10,11 +10,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from drawenv.targets.files import find_here
 
 SIDE = 512
 
@@ -28,15 +29,8 @@ def sketch_files(split: str) -> list[Path]:
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f"sketches has the splits train, val and test, not {split!r}")
-    folder = Path(os.environ.get("DRAWENV_DATA", "")) / "sketches"
-    manifest = folder / "manifest.csv"
-    if not os.environ.get("DRAWENV_DATA") or not manifest.is_file():
-        raise FileNotFoundError(
-            f"sketches/manifest.csv is not in DRAWENV_DATA ({os.environ.get('DRAWENV_DATA') or 'not set'}). "
-            "The sketches were made from several packages and have no home of their own to download "
-            "from: set DRAWENV_DATA to a folder that holds sketches/manifest.csv with its pictures, or "
-            "give a folder of line drawings of your own as targets"
-        )
+    manifest = find_here("sketches/manifest.csv", "give a folder of line drawings of your own as targets")
+    folder = manifest.parent
     with open(manifest, newline="") as file:
         names = sorted(row["file"] for row in csv.DictReader(file))
     if split == "test":

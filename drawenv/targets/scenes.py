@@ -1,0 +1,92 @@
+"""Random scenes of a few coloured shapes, endless, with nothing to download: prisms and frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer, shown
+from drawenv.renderers.color import rgb_to_lab
+
+_TEST_SIZE, _TEST_SEED = 1000, 3_333
+
+
+class Scenes:
+    """An endless generator of scenes.
+
+    Args:
+        size: side of the pictures in pixels.
+        fewest: shapes of a scene at least.
+        most: and at most.
+    """
+
+    renderer: Renderer
+
+    def __init__(self, size: int = 64, fewest: int = 1, most: int = 3):
+        self.size, self.fewest, self.most = size, fewest, most
+        self.shape = (shown(self.renderer), size, size)
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Physical values of ``n`` scenes' shapes without their colours, ``[n, most, k]``."""
+        raise NotImplementedError
+
+    def scenes(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Physical values of ``n`` scenes, float32 ``[n, most, action_dim]``, and how many shapes each has.
+
+        Colours are uniform in sRGB, with at least one channel over 90, so that they show on black.
+        """
+        places = self.places(n, rng)
+        rgb = rng.uniform(0, 255, (n, self.most, 3))
+        brightest = rng.integers(3, size=(n, self.most, 1))
+        np.put_along_axis(rgb, brightest, rng.uniform(90, 255, (n, self.most, 1)), 2)
+        scenes = np.concatenate([places, rgb_to_lab(rgb)], 2).astype(np.float32)
+        return scenes, rng.integers(self.fewest, self.most + 1, n)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self.draw(*self.scenes(n, rng))
+
+    def draw(self, scenes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Pictures of scenes, uint8 ``[n, C, size, size]``."""
+        canvas = self.renderer.blank(len(scenes), self.size)
+        for k in range(self.most):
+            live = counts > k
+            part = canvas[live]
+            self.renderer.draw(part, self.renderer.action_spec.to_action(scenes[live, k]))
+            canvas[live] = part
+        return np.ascontiguousarray(canvas[:, : self.shape[0]])
+
+
+class Prisms(Scenes):
+    """Boxes in three views, sides 10 to 36 px of 64; they may hide and even pierce one another."""
+
+    renderer = PrismRenderer()
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        sides = rng.uniform(10, 36, (n, self.most, 3))
+        low = rng.uniform(2, 62 - sides)
+        return np.concatenate([low, low + sides], 2)
+
+
+class Frames(Scenes):
+    """Hollow rectangles, sides 12 to 48 px of 64, lines 1.5 to 4 px wide."""
+
+    renderer = HollowRectangleRenderer()
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        sides = rng.uniform(12, 48, (n, self.most, 2))
+        low = rng.uniform(2, 62 - sides)
+        return np.concatenate([low, low + sides, rng.uniform(1.5, 4, (n, self.most, 1))], 2)
+
+
+def load_scenes(split: str, size: int, kind: type[Scenes], fewest: int = 1, most: int = 3):
+    """``train`` is the endless generator; ``val`` and ``test`` are 1,000 fixed scenes each.
+
+    The fixed ones come with their shapes, float32 ``[k, action_dim]`` as in ``Scenes.scenes``.
+    """
+    if split not in ("train", "val", "test"):
+        raise ValueError(f"{kind.__name__.lower()} has the splits train, val and test, not {split!r}")
+    scenes = kind(size, fewest, most)
+    if split == "train":
+        return scenes
+    shapes, counts = scenes.scenes(_TEST_SIZE, np.random.default_rng(_TEST_SEED + (split == "val")))
+    each = [scene[:count] for scene, count in zip(shapes, counts, strict=True)]
+    return scenes.draw(shapes, counts), None, None, each

@@ -1,0 +1,82 @@
+"""A renderer of your own: Pillow's ImageDraw, which knows nothing of drawenv, paints rotated ellipses.
+
+python scripts/train_drawer.py examples.pillow_renderer:RECIPE --out runs/ellipses
+python scripts/evaluate.py examples.pillow_renderer:RECIPE --weights runs/ellipses --sheet ellipses.png
+"""
+
+from functools import partial
+
+import gymnasium as gym
+import numpy as np
+from PIL import Image, ImageDraw
+
+from agents.recipes import Recipe
+from drawenv import ActionSpec, CanvasEnv, Parameter
+from drawenv.renderers import RENDERERS, Compose
+from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
+from drawenv.targets import TARGETS
+from drawenv.targets.scenes import Scenes, load_scenes
+
+
+class EllipseRenderer:
+    """Filled, rotated ellipses of any colour on white paper."""
+
+    channels = 3
+    compose: Compose = "over"
+    action_spec = ActionSpec(
+        Parameter("x", 0, 64, axis="x"), Parameter("y", 0, 64, axis="y"),
+        Parameter("width", 2, 48), Parameter("height", 2, 48), Parameter("turn", -90, 90, "degrees"), *LAB,
+    )  # fmt: skip
+
+    def config(self):
+        return {}
+
+    def blank(self, n, size):
+        return np.full((n, 3, size, size), 255, np.uint8)
+
+    def draw(self, canvas, actions):
+        circle = np.exp(2j * np.pi * np.arange(48) / 48)
+        for picture, (x, y, w, h, turn, *lab) in zip(
+            canvas, self.action_spec.to_physical(actions), strict=True
+        ):
+            points = (
+                (w / 2 * circle.real + 0.5j * h * circle.imag) * np.exp(1j * np.radians(turn)) + x + 1j * y
+            )
+            image = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0)))
+            outline = [(p.real, p.imag) for p in points * (picture.shape[1] / 64)]
+            ImageDraw.Draw(image).polygon(outline, tuple(lab_to_rgb(lab).astype(int)))
+            picture[:] = np.asarray(image).transpose(2, 0, 1)
+
+    def to_svg(self, actions):
+        return "\n".join(
+            f'<ellipse rx="{w / 2}" ry="{h / 2}" fill="{hexadecimal(lab_to_rgb(lab))}" '
+            f'transform="translate({x} {y}) rotate({turn})"/>'
+            for x, y, w, h, turn, *lab in self.action_spec.to_physical(actions)
+        )
+
+
+class Ellipses(Scenes):
+    """Pictures to learn on: one to three ellipses."""
+
+    renderer = EllipseRenderer()
+
+    def places(self, n, rng):
+        low, high = np.array([12, 12, 10, 10, -90]), np.array([52, 52, 40, 40, 90])
+        return rng.uniform(low, high, (n, self.most, 5))
+
+
+class EllipseCanvasEnv(CanvasEnv):
+    """Paint with ellipses."""
+
+    def __init__(self, targets="ellipses", **options):
+        super().__init__(EllipseRenderer(), targets=targets, **options)
+
+
+RENDERERS["ellipse"] = EllipseRenderer
+TARGETS["ellipses"] = partial(load_scenes, kind=Ellipses)
+gym.register("EllipseCanvas-v0", EllipseCanvasEnv)
+RECIPE = Recipe(
+    "ellipses", env_id="examples.pillow_renderer:EllipseCanvas-v0", env_options={}, targets="ellipses",
+    strokes=3, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, step_weight=0.3,
+    blur_until=0.3, batch=32, pictures=100_000,
+)  # fmt: skip

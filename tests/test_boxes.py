@@ -1,0 +1,175 @@
+"""Prisms, frames, floor plans and their rooms, and the figures that score them."""
+
+import json
+
+import numpy as np
+import pytest
+import trimesh
+
+from drawenv import CanvasEnv, Drawing, load_pictures, load_targets
+from drawenv.metrics import average_precision, box_iou, ciede2000
+from drawenv.renderers import BezierRenderer, PrismRenderer, RectangleRenderer
+from drawenv.renderers.color import rgb_to_lab
+from drawenv.rooms import rooms
+from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, Plans, nearest_room_type
+
+RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
+
+
+def prisms(*physical):
+    renderer = PrismRenderer()
+    return Drawing(renderer.action_spec.to_action(np.array(physical, np.float32)), renderer)
+
+
+def rectangles(*physical):
+    renderer = RectangleRenderer()
+    return Drawing(renderer.action_spec.to_action(np.array(physical, np.float32).reshape(-1, 7)), renderer)
+
+
+def test_ciede2000_of_published_pairs():
+    """Sharma, Wu & Dalal 2005, table 1: among them the pairs that test each discontinuity."""
+    pairs = [
+        (50, 2.6772, -79.7751, 50, 0, -82.7485, 2.0425), (50, -1.3802, -84.2814, 50, 0, -82.7485, 1.0),
+        (50, 0, 0, 50, -1, 2, 2.3669), (50, 2.49, -0.001, 50, -2.49, 0.0009, 7.1792),
+        (50, 2.49, -0.001, 50, -2.49, 0.0011, 7.2195), (50, -0.001, 2.49, 50, 0.0009, -2.49, 4.8045),
+        (50, 2.5, 0, 50, 0, -2.5, 4.3065), (50, 2.5, 0, 73, 25, -18, 27.1492),
+        (60.2574, -34.0099, 36.2677, 60.4626, -34.1751, 39.4387, 1.2644),
+        (63.0109, -31.0961, -5.8663, 62.8187, -29.7946, -4.0864, 1.2630),
+        (22.7233, 20.0904, -46.6940, 23.0331, 14.9730, -42.5619, 2.0373),
+        (2.0776, 0.0795, -1.1350, 0.9033, -0.0636, -0.5514, 0.9082),
+    ]  # fmt: skip
+    table = np.array(pairs)
+    np.testing.assert_allclose(ciede2000(table[:, :3], table[:, 3:6]), table[:, 6], atol=1e-4)
+    np.testing.assert_allclose(ciede2000(table[:, 3:6], table[:, :3]), table[:, 6], atol=1e-4)
+
+
+def test_box_iou_and_average_precision():
+    a = np.array([[0, 0, 0, 2, 2, 2], [0, 0, 0, 1, 1, 1]])
+    np.testing.assert_allclose(box_iou(a, a), [[1, 1 / 8], [1 / 8, 1]])
+    np.testing.assert_allclose(box_iou([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]]), [[1 / 3, 0]])
+    assert average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 2) == pytest.approx(
+        5 / 6
+    )
+    assert average_precision(np.array([]), np.array([], bool), 3) == 0
+
+
+def test_nearest_surface_shows_whatever_the_order():
+    front, back = (10, 10, 5, 40, 40, 20, *RED), (20, 20, 30, 60, 60, 50, *BLUE)
+    one, other = prisms(front, back).render(), prisms(back, front).render()
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(one[30, 30], (255, 0, 0), atol=1)  # the front view
+    np.testing.assert_allclose(one[30, 64 + 10], (255, 0, 0), atol=1)  # the side view: z to the right
+    np.testing.assert_allclose(one[50, 64 + 40], (0, 0, 255), atol=1)
+    np.testing.assert_allclose(one[10, 128 + 30], (255, 0, 0), atol=1)  # the top view: z down
+    swapped = (40, 10, 20, 10, 40, 5, *RED)
+    np.testing.assert_array_equal(prisms(swapped).render(), prisms(front).render())
+    assert prisms((10, 10, 5, 40, 40, 5, *RED)).render().max() == 0  # no volume
+
+
+def test_depth_is_kept_beside_the_picture():
+    renderer = PrismRenderer()
+    canvas = renderer.blank(1, 64)
+    renderer.draw(canvas, prisms((10, 10, 16, 40, 40, 20, *RED)).actions)
+    assert canvas[0, 9, 20, 20] == pytest.approx(255 * 0.75, abs=1) and canvas[0, 9, 50, 50] == 0
+
+
+def test_prisms_as_obj(tmp_path):
+    drawing = prisms((10, 10, 5, 42, 26, 37, *RED), (0, 0, 0, 8, 8, 0, *BLUE))
+    drawing.save(tmp_path / "a.obj")
+    mesh = trimesh.load(tmp_path / "a.obj")
+    assert mesh.is_volume and mesh.volume == pytest.approx(0.5 * 0.25 * 0.5)
+    np.testing.assert_allclose(mesh.bounds[:, 1], [1 - 26 / 64, 1 - 10 / 64], atol=1e-6)  # y upwards
+    np.testing.assert_allclose(mesh.visual.vertex_colors[0, :3], (255, 0, 0), atol=1)
+    with pytest.raises(ValueError, match="volume"):
+        prisms((0, 0, 0, 8, 8, 0, *BLUE)).save(tmp_path / "b.obj")
+    with pytest.raises(ValueError, match=r"cannot save as '\.obj'"):
+        rectangles((0, 0, 9, 9, *RED)).save(tmp_path / "c.obj")
+
+
+@pytest.mark.parametrize("name", ["frames", "prisms", "prisms-1", "prisms-3"])
+def test_scenes_are_what_their_shapes_draw(name):
+    test = load_pictures(f"{name}:test")
+    assert len(test) == 1000
+    counts = [len(shapes) for shapes in test.shapes]
+    assert (min(counts), max(counts)) == {"prisms-1": (1, 1), "prisms-3": (3, 3)}.get(name, (1, 3))
+    renderer = load_targets(name).renderer
+    for shapes, image in zip(test.shapes[:5], test.images, strict=False):
+        canvas = renderer.blank(1, 64)
+        for action in renderer.action_spec.to_action(shapes):
+            renderer.draw(canvas, action[None])
+        np.testing.assert_array_equal(canvas[0, : len(image)], image)
+    a, b = (load_targets(name).sample(3, np.random.default_rng(0)) for _ in range(2))
+    np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="splits train, val and test"):
+        load_targets(f"{name}:best")
+
+
+def test_generated_plans():
+    plans, rng = Plans(64), np.random.default_rng(0)
+    for _ in range(30):
+        plan = plans.plan(rng).varied(rng)
+        assert len(plan.types) == len(plan.rooms) and set(plan.types) <= set(range(len(ROOM_TYPES)))
+        assert plan.rooms.min() >= 0 and plan.rooms.max() <= 512
+        assert (plan.rooms[:, 2:] > plan.rooms[:, :2]).all()
+        overlap = box_iou(plan.rooms, plan.rooms)
+        assert (overlap[~np.eye(len(overlap), dtype=bool)] < 1e-6).all()
+    hints, targets = plans.sample_pairs(4, np.random.default_rng(1))
+    assert hints.shape == (4, 1, 128, 128) and targets.shape == (4, 3, 64, 64)
+    np.testing.assert_array_equal(plans.sample(4, np.random.default_rng(1)), targets)
+    env = CanvasEnv(RectangleRenderer(), targets="plans", max_strokes=16)
+    observation, _ = env.reset(seed=0)
+    assert observation["hint"].shape == (1, 128, 128) and env.observation_space.contains(observation)
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_varied_plan_is_still_the_same_plan(turn):
+    """Hint and target move together: walls stay around the rooms."""
+    plan = Plans(64).plan(np.random.default_rng(3))
+    moved = plan.varied(np.random.default_rng(turn))
+    areas = [np.prod(p.rooms[:, 2:] - p.rooms[:, :2], 1) for p in (plan, moved)]
+    np.testing.assert_allclose(areas[1] / areas[0], (areas[1] / areas[0])[0], rtol=1e-3)
+    hint, rooms_in_it = moved.hint(512)[0], moved.rooms
+    for left, top, right, _ in rooms_in_it.astype(int):
+        assert hint[top - 6 : top + 3, left:right].max() > 100  # the wall above it
+
+
+def test_real_plans(data):
+    test, val, train = (load_targets(f"floorplans:{split}") for split in ("test", "val", "train"))
+    assert (len(test), len(val), len(train.plans)) == (150, 83, 746)
+    for shapes, image in zip(test.shapes, test.images, strict=True):
+        drawn = rectangles(*shapes).render(64).transpose(2, 0, 1)
+        np.testing.assert_allclose(drawn, image, atol=2)
+    hints, targets = train.sample_pairs(5, np.random.default_rng(0))
+    assert hints.any((1, 2, 3)).all() and targets.any((1, 2, 3)).all()
+
+
+def test_plans_without_data(monkeypatch):
+    monkeypatch.delenv("DRAWENV_DATA", raising=False)
+    with pytest.raises(FileNotFoundError, match="built-in targets 'plans'"):
+        load_targets("floorplans")
+
+
+def test_rooms_of_a_drawing():
+    colors = {name: rgb_to_lab(np.array(rgb)) for name, rgb in ROOM_COLORS.items()}
+    found = rooms(
+        rectangles(
+            (0, 0, 40, 40, *colors["bedroom"]), (0, 0, 10, 10, *colors["closet"]),
+            (50, 50, 60, 60, *colors["restroom"]),
+            (49, 49, 61, 61, *colors["bathroom"]), (30, 0, 40, 40, 0, 0, 0),
+        )
+    )  # fmt: skip
+    assert [room.type for room in found] == ["bedroom", "closet", "bathroom"]
+    assert found[0].box == (0, 0, 30, 40)  # black took the rest of it
+    assert json.dumps([room._asdict() for room in found])
+    assert rooms(rectangles()) == []
+    with pytest.raises(TypeError, match="filled rectangles"):
+        rooms(Drawing(np.zeros((1, 6), np.float32), BezierRenderer()))
+
+
+def test_nearest_room_type():
+    assert nearest_room_type(np.array([[0, 0, 0], [10, 5, 5]])).tolist() == [-1, -1]
+    palette = np.array(list(ROOM_COLORS.values()))
+    assert nearest_room_type(palette).tolist() == list(range(len(ROOM_TYPES)))
+    lab = rgb_to_lab(np.concatenate([palette, np.zeros((1, 3))]))
+    apart = np.linalg.norm(lab[:, None] - lab, axis=-1)[~np.eye(len(lab), dtype=bool)]
+    assert apart.min() > 35
