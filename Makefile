@@ -15,7 +15,10 @@ draw: setup
 	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe mnist-4 --refine 50 -o out/digits --gif --sheet out/digits.png
 	$(BIN)/python scripts/draw.py examples/pictures/symbols/*.png --recipe omniglot-4 --refine 50 -o out/symbols --gif --sheet out/symbols.png
 	$(BIN)/python scripts/draw.py examples/pictures/sketch/harbour.png --recipe sketch-10 -o out --gif --sheet out/harbour.png
-	@echo "Look at out/digits.png, out/symbols.png and out/harbour.png: each picture with its drawing below."
+	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe colormnist-4 -o out/colors --sheet out/colors.png
+	$(BIN)/python scripts/draw.py examples/pictures/plans/*.png --recipe floorplan -o out/plans --sheet out/plans.png
+	$(BIN)/python scripts/draw.py examples/pictures/scenes/*.png --recipe prism --refine 50 -o out/scenes --sheet out/scenes.png
+	@echo "Look at the .png files in out/: each picture with its drawing below."
 
 test: setup lint
 	$(BIN)/python -m pytest
@@ -45,6 +48,12 @@ results: setup
 	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
 	$(EVALUATE) sketch-4 --out results/sketch-4.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
+	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
+	$(EVALUATE) floorplan --out results/floorplan.json
+	$(EVALUATE) floorplan --agent truth --out results/floorplan-truth.json
+	for k in 1 3; do \
+		$(EVALUATE) prism --targets prisms-$$k:test --out results/prism-$$k.json || exit 1; \
+		$(EVALUATE) prism --targets prisms-$$k:test --refine 50 --limit 300 --out results/prism-$$k-refined.json || exit 1; done
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 4 --out results/mnist-4-reference.json
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
