@@ -176,7 +176,7 @@ def main(arguments: Arguments) -> None:
     print(f"one core of {result['machine']}; the best of many repetitions")
     for r in rows:
         print(
-            f"{r['what']:28} {r['value']:>10,.0f} {r['unit']:10} "
+            f"{r['what']:40} {r['value']:>10,.0f} {r['unit']:10} "
             f"{r['ratio']:6.2f} x {r['reference']} ({r['reference_value']:,.0f})"
         )
 

@@ -187,7 +187,7 @@ def test_reference_and_benchmark(tmp_path):
     assert result["n"] == 2 and result["mse"] > 0
     script("benchmark", "--preset", "debug", "--out", tmp_path / "b.json")
     rows = json.loads((tmp_path / "b.json").read_text())["rows"]
-    assert len(rows) == 6 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
+    assert len(rows) == 10 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
 
 
 @pytest.mark.parametrize(
