@@ -3,8 +3,8 @@
     python examples/make_pictures.py
 
 The drawer never sees these curves, only the pictures: dark ink on paper, 256 pixels wide, the
-digits with pens of several widths. The sketch is 512 pixels wide. Plans come from the built-in generator, and
-so do the scenes of boxes, their three views side by side.
+digits with pens of several widths. The sketch is 512 pixels wide. The scenes of
+boxes come from the built-in generator, their three views side by side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 
 from drawenv import BezierRenderer, Drawing, Symbols
 from drawenv.drawing import side_by_side
-from drawenv.targets.plans import Plans
+from drawenv.targets.plans import Plan
 from drawenv.targets.scenes import Prisms
 
 # Each stroke: start, control point, end, in a box 20 wide and 40 high.
@@ -58,6 +58,35 @@ SKY = [
     (374, 46, 340, 54, 300, 40), (180, 60, 192, 48, 200, 60), (200, 60, 208, 48, 220, 58),
     (158, 92, 168, 82, 174, 92), (174, 92, 180, 82, 190, 90),
 ]  # fmt: skip
+# Two apartments in px of a 512-px page: walls and doors (x0 y0 x1 y1), furniture (left top right bottom).
+STUDIO = {
+    "walls": [
+        (140, 30, 372, 30), (140, 30, 140, 482), (372, 30, 372, 482), (140, 482, 372, 482),
+        (140, 430, 372, 430), (140, 214, 372, 214), (140, 124, 262, 124), (262, 30, 262, 214),
+        (204, 124, 204, 214), (140, 252, 204, 252), (204, 214, 204, 252), (262, 90, 372, 90),
+    ],
+    "doors": [(180, 430, 330, 430), (290, 214, 350, 214), (262, 50, 262, 80), (262, 140, 262, 190),
+        (290, 30, 340, 30)],
+    "bathtub": [(146, 36, 196, 118)], "washing_basin": [(218, 36, 256, 66)], "toilet": [(154, 150, 190, 206)],
+    "cooking_counter": [(340, 100, 366, 206)], "entrance": [(268, 36, 366, 84)],
+    "closet": [(144, 218, 200, 248)],
+}  # fmt: skip
+FAMILY = {
+    "walls": [
+        (30, 120, 482, 120), (30, 120, 30, 400), (482, 120, 482, 400), (30, 400, 482, 400),
+        (30, 352, 482, 352),
+        (190, 120, 190, 352), (190, 236, 340, 236), (340, 120, 340, 352), (340, 190, 482, 190),
+        (410, 120, 410, 262), (340, 262, 482, 262), (30, 236, 190, 236), (150, 236, 150, 352),
+    ],
+    "doors": [
+        (60, 352, 130, 352), (220, 352, 310, 352), (370, 352, 450, 352), (190, 160, 190, 210),
+        (190, 270, 190, 320),
+        (340, 200, 340, 240), (360, 262, 400, 262), (150, 260, 150, 330), (60, 236, 120, 236),
+    ],
+    "bathtub": [(416, 126, 476, 184)], "washing_basin": [(346, 126, 380, 160)],
+    "toilet": [(430, 204, 462, 252)],
+    "cooking_counter": [(200, 126, 320, 152)], "closet": [(154, 240, 186, 348)],
+}  # fmt: skip
 FOLDER = Path(__file__).parent / "pictures"
 
 
@@ -86,6 +115,14 @@ def harbour() -> Drawing:
     return Drawing(renderer.action_spec.to_action(physical), renderer)
 
 
+def apartment(parts: dict[str, list[tuple]]) -> Plan:
+    """A plan of walls, doors and furniture; what rooms those make is for the drawer to say."""
+    boxes = {name: np.array(part, np.float32) for name, part in parts.items()}
+    walls, doors = boxes.pop("walls"), boxes.pop("doors")
+    icons = [name for name, part in boxes.items() for _ in part]
+    return Plan(walls, doors, icons, np.concatenate([*boxes.values()]), np.empty(0, int), np.empty((0, 4)))
+
+
 def save(ink: np.ndarray, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(255 - ink).save(path, optimize=True)
@@ -101,9 +138,10 @@ def main() -> None:
     richest = sorted(symbols, key=lambda ink: -int(ink.sum(dtype=int)))[:10]
     for i, ink in enumerate(richest):
         save(ink, FOLDER / "symbols" / f"{i}.png")
-    plans, prisms = Plans(64), Prisms(256, 3)
+    for name, parts in (("studio", STUDIO), ("family", FAMILY)):
+        save(apartment(parts).hint(256)[0], FOLDER / "plans" / f"{name}.png")
+    prisms = Prisms(256, 3)
     for i in range(4):
-        save(plans.plan(rng).hint(256)[0], FOLDER / "plans" / f"{i}.png")
         scene = side_by_side(prisms.sample(1, rng)[0], 3)
         save(255 - scene, FOLDER / "scenes" / f"{i}.png")
 
