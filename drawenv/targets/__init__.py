@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from drawenv.targets.floorplans import load_floorplans
 from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
-from drawenv.targets.plans import load_floorplans, load_plans
+from drawenv.targets.plans import load_plans
 from drawenv.targets.scenes import Frames, Prisms, load_scenes
 from drawenv.targets.sketches import load_openmoji, load_sketches
 from drawenv.targets.symbols import Symbols, load_symbols

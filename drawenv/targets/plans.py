@@ -1,14 +1,10 @@
 """Floor plans: a drawn plan is the hint, its rooms as boxes in the colour of their type the target.
 
-The plans of 979 Japanese apartments (annotations of Liu et al. 2017, "Raster-to-Vector"), drawn here
-as an architect would, and an endless generator of simpler ones.
+How plans are drawn, as an architect would, and an endless generator of simple ones.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-import tarfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,7 +13,6 @@ from PIL import Image, ImageDraw
 
 from drawenv.renderers.color import rgb_to_lab
 from drawenv.renderers.rectangle import paint_boxes
-from drawenv.targets.files import find_here
 
 # A room with several labels is of the first of its types here. Colours are sRGB.
 ROOM_COLORS: dict[str, tuple[int, int, int]] = {
@@ -27,7 +22,6 @@ ROOM_COLORS: dict[str, tuple[int, int, int]] = {
     "closet": (255, 160, 220), "pipe_space": (0, 110, 100),
 }  # fmt: skip
 ROOM_TYPES = tuple(ROOM_COLORS)
-_OTHER_NAMES = {"PS": "pipe_space", "stairs": "corridor"}
 
 GRID = 512  # plans are in px of a 512x512 page
 HINT_SIZE = 128
@@ -97,9 +91,8 @@ class Plan(NamedTuple):
     def target(self, size: int) -> np.ndarray:
         """The rooms in the colours of their types, uint8 ``[3, size, size]``, small ones on top."""
         canvas = np.zeros((3, size, size), np.uint8)
-        boxes = self.rooms[_largest_first(self.rooms)]
-        colors = _PALETTE[self.types[_largest_first(self.rooms)]]
-        paint_boxes(canvas, boxes * np.float32(size / GRID), colors)
+        order = _largest_first(self.rooms)
+        paint_boxes(canvas, self.rooms[order] * np.float32(size / GRID), _PALETTE[self.types[order]])
         return canvas
 
 
@@ -278,27 +271,6 @@ _FURNITURE = {
 }  # fmt: skip
 
 
-class FloorPlans(Plans):
-    """Real floor plans, each varied at random, with generated ones among them.
-
-    Args:
-        plans: the real ones.
-        size: side of the targets in pixels.
-        generated: share of what is handed out that comes from the generator.
-    """
-
-    def __init__(self, plans: list[Plan], size: int, generated: float = 0.15):
-        super().__init__(size)
-        self.plans, self.generated = plans, generated
-
-    def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        chosen = [
-            self.plan(rng) if rng.random() < self.generated else self.plans[rng.integers(len(self.plans))]
-            for _ in range(n)
-        ]
-        return self.pairs([plan.varied(rng) for plan in chosen])
-
-
 def load_plans(split: str, size: int):
     """``train`` is the endless generator; ``val`` and ``test`` are 500 fixed plans each."""
     if split not in ("train", "val", "test"):
@@ -307,53 +279,10 @@ def load_plans(split: str, size: int):
     if split == "train":
         return plans
     rng = np.random.default_rng(_TEST_SEED + (split == "val"))
-    return _fixed([plans.plan(rng).varied(rng) for _ in range(_TEST_SIZE)], size)
+    return fixed_plans([plans.plan(rng).varied(rng) for _ in range(_TEST_SIZE)], size)
 
 
-def load_floorplans(split: str, size: int):
-    """Plans of apartments: ``train`` (747, varied without end), ``val`` (82) or ``test`` (150)."""
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"floorplans has the splits train, val and test, not {split!r}")
-    folder = find_here("floorplans/r2v_rooms.jsonl.gz", "use the built-in targets 'plans'").parent
-    names = (folder / f"{'test' if split == 'test' else 'train'}.txt").read_text().split()
-    if split != "test":
-        held_out = set(names[5::10])
-        names = [name for name in names if (name in held_out) == (split == "val")]
-    with gzip.open(folder / "r2v_rooms.jsonl.gz", "rt") as file:
-        rooms = {row["plan"]: row for row in map(json.loads, file)}
-    plans = []
-    with tarfile.open(folder / "r2v_annotations.tar.gz") as archive:
-        for name in names:
-            text = archive.extractfile(f"floorplan_representation/{name}")
-            assert text is not None
-            plans.append(_parsed(text.read().decode(), rooms[name]))
-    return FloorPlans(plans, size) if split == "train" else _fixed(plans, size)
-
-
-def _parsed(text: str, derived: dict) -> Plan:
-    """A plan from its annotations and the rooms derived from them."""
-    parts: dict[str, list] = {}
-    for line in text.splitlines():
-        *numbers, kind = line.split("\t")[:5]
-        parts.setdefault(kind, []).append([float(v) for v in numbers])
-
-    def placed(kind: str) -> np.ndarray:
-        at = np.array(parts.get(kind, []), np.float32).reshape(-1, 2)
-        return (at * derived["scale"] + np.float32(derived["offset"])).reshape(-1, 4)
-
-    kinds = ("bathtub", "toilet", "washing_basin", "cooking_counter", "closet", "stairs", "entrance")
-    boxes = {kind: placed(kind) for kind in kinds}
-    types = [
-        min(ROOM_TYPES.index(_OTHER_NAMES.get(t, t)) for t in room["types"]) for room in derived["rooms"]
-    ]
-    return Plan(
-        placed("wall"), placed("door"), [k for k in kinds for _ in boxes[k]],
-        np.concatenate([boxes[k] for k in kinds]), np.array(types, int),
-        np.array([room["box"] for room in derived["rooms"]], np.float32).reshape(-1, 4),
-    )  # fmt: skip
-
-
-def _fixed(plans: list[Plan], size: int):
+def fixed_plans(plans: list[Plan], size: int):
     """Targets, no strokes, hints and true rooms, as ``ArrayTargets`` takes them."""
     hints, targets = Plans(size).pairs(plans)
     lab, shapes = rgb_to_lab(_PALETTE).astype(np.float32), []
