@@ -299,7 +299,7 @@ class GlimpseNetwork(nn.Module):
                 x = F.silu(self.memory(x))
         missing = F.avg_pool2d((hint - canvas).clamp(min=0), 8).mean(1).flatten(1)  # [B, cells]
         with self.autocast(False):
-            weights = torch.softmax(3 * self.where(x.float()) + self.keen * torch.log(missing + 1e-2), 1)
+            weights = torch.softmax(3 * self.where(x.float()) + self.keen * torch.log(missing + 1e-3), 1)
             exact = weights @ self.centres  # [B, 2], in pixels
         corner = exact.detach().round().long()
         middle = exact + (corner - exact).detach()  # whole pixels, with a gradient
