@@ -100,7 +100,7 @@ class Recipe:
 
 _SKETCH = Recipe(
     "sketch-10", env_id="BezierThickCanvas-v0", env_options={}, targets="sketches", strokes=10, stride=32,
-    levels=[[1, 0.4]],    glimpse=True, refit=True, blur_until=0.2,
+    levels=[[1, 0.4]], glimpse=True, refit=True, blur_until=0.2,
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
