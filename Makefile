@@ -50,6 +50,7 @@ results: setup
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
 	$(EVALUATE) floorplan --out results/floorplan.json
+	$(EVALUATE) floorplan --votes 0 --out results/floorplan-once.json
 	$(EVALUATE) floorplan --agent truth --out results/floorplan-truth.json
 	for k in 1 3; do \
 		$(EVALUATE) prism --targets prisms-$$k:test --out results/prism-$$k.json || exit 1; \

@@ -132,16 +132,25 @@ class Rollouts:
         uniform: actions from the whole box alone, as ``env.action_space.sample()`` gives them;
             otherwise small marks are as common as large ones.
         seed: of the actions.
+        calls: how often the renderer may be called, a call for each transition; later batches are
+            picked from those it made until then. None: as often as asked.
     """
 
-    def __init__(self, renderer, size, batch, steps=1, uniform=False, seed=0):
+    def __init__(self, renderer, size, batch, steps=1, uniform=False, seed=0, calls: int | None = None):
         self.renderer, self.batch, self.steps, self.uniform = renderer, batch, steps, uniform
         self.rng = np.random.default_rng(seed)
+        self.calls, self.made = calls, 0
+        self.kept: list[tuple] = []
         self.canvas = renderer.blank(batch, size)
         self.age = np.arange(batch) % steps  # so that a batch holds canvases of every age
 
     def __call__(self) -> tuple[Tensor, Tensor, Tensor]:
         """Canvas ``[B, C, H, W]``, actions ``[B, n]``, next canvas, floats in [0, 1]."""
+        if self.calls and self.made + self.batch > self.calls:
+            rows = self.rng.integers(len(self.kept), size=self.batch)
+            before, actions, after = map(np.stack, zip(*(self.kept[k] for k in rows), strict=True))
+            return to_unit(before), torch.from_numpy(actions), to_unit(after)
+        self.made += self.batch
         n = len(self.renderer.action_spec)
         if self.uniform:
             actions = self.rng.uniform(-1, 1, (self.batch, n)).astype(np.float32)
@@ -149,10 +158,12 @@ class Rollouts:
             actions = self.renderer.action_spec.sample(self.batch, self.rng)
         fresh = self.age % self.steps == 0
         self.canvas[fresh] = self.renderer.blank(int(fresh.sum()), self.canvas.shape[-1])
-        before = to_unit(self.canvas)
+        before = self.canvas.copy()
         self.renderer.draw(self.canvas, actions)
         self.age += 1
-        return before, torch.from_numpy(actions), to_unit(self.canvas)
+        if self.calls:
+            self.kept += zip(before, actions, self.canvas.copy(), strict=True)
+        return to_unit(before), torch.from_numpy(actions), to_unit(self.canvas)
 
 
 @torch.no_grad()
@@ -174,9 +185,9 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
 
 def fit_canvas(
     canvas: CanvasNetwork, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
-    matrix_lr: float = 0.02, batch: int | None = None, seed: int = 0,
+    matrix_lr: float = 0.02, batch: int | None = None, seed: int = 0, calls: int | None = None,
     report: Callable[[int, float], None] | None = None,
-) -> int:  # fmt: skip
+) -> tuple[int, int]:  # fmt: skip
     """Fit C to random rollouts of R for a time; it is frozen afterwards.
 
     Args:
@@ -188,13 +199,16 @@ def fit_canvas(
         matrix_lr: Muon's.
         batch: transitions in a step; 128, or 32 where composition is learned, if None.
         seed: of the rollouts.
+        calls: how often the renderer may be called, at least ``batch``; see ``Rollouts``.
         report: called now and then with (step, seconds so far).
 
     Returns:
-        The number of steps made.
+        The number of steps made, and of calls of the renderer.
     """
     batch = batch or (32 if renderer.compose is None else 128)
-    rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed)
+    if calls is not None and calls < batch:
+        raise ValueError(f"calls must be at least a batch of {batch}, got {calls}")
+    rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed, calls=calls)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()
     start, step = time.monotonic(), 0
@@ -205,4 +219,4 @@ def fit_canvas(
         if report and step % 50 == 0:
             report(step, elapsed)
     canvas.requires_grad_(False).eval()
-    return step
+    return step, rollouts.made

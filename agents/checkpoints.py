@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from agents.canvas import CanvasNetwork, make_canvas, to_unit
 from agents.drawer import DrawerNetwork, GlimpseNetwork
-from agents.finish import draw_kept, refine_actions, useful_strokes
+from agents.finish import draw_kept, from_all_sides, refine_actions, stacked, useful_strokes
 from agents.imagine import RealCanvas, imagine
 from agents.recipes import RECIPES, Recipe, get_recipe
 from agents.sliding import Order, draw_page, fitted
@@ -255,22 +256,32 @@ class Drawer(ModelHubMixin):
 
     def drawings(self, hints: np.ndarray, refine: int = 0) -> list[Drawing]:
         """Drawings of a batch of pictures, uint8 ``[n, C', size, size]``, light ink on black."""
-        actions, useful = self.strokes(hints, refine)
-        return [Drawing(a[u], self.renderer) for a, u in zip(actions, useful, strict=True)]
+        actions, keep = self.strokes(hints, refine)
+        return [Drawing(a[k], self.renderer) for a, k in zip(actions, keep, strict=True)]
 
     def strokes(self, hints: np.ndarray, refine: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """The same as arrays: actions float32 ``[n, strokes, action_dim]``, bool ``[n, strokes]`` to keep.
 
         Strokes are kept that bring the drawing closer to its goal: the hint, or what the network
-        imagines the target to be; where it imagines nothing, those that show.
+        imagines the target to be; where it imagines nothing, those that show. If the recipe asks for
+        votes, strokes are the rooms agreed upon, see ``from_all_sides``.
         """
+        if self.recipe.votes:
+            alone = replace(self.recipe, votes=0)
+            once = Drawer(alone, self.network, self.canvas)
+            drawings = from_all_sides(lambda seen: once.drawings(seen, refine), hints, self.recipe.votes)
+            return stacked([drawing.actions for drawing in drawings])
         blank = self.renderer.blank(len(hints), self.recipe.size)
         actions = self.actions(hints, blank, refine)
-        wanted = self.goal(hints)
+        return actions, self.worth_keeping(hints, actions)
+
+    def worth_keeping(self, hints: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Which strokes ``[n, strokes, action_dim]`` bring the drawings of hints closer to their goals."""
+        blank, wanted = self.renderer.blank(len(hints), self.recipe.size), self.goal(hints)
         if wanted is None:
             everything = np.ones(actions.shape[:2], bool)
             wanted = draw_kept(self.renderer, actions, everything, blank)[:, : shown(self.renderer)]
-        return actions, useful_strokes(self.renderer, actions, wanted, blank)
+        return useful_strokes(self.renderer, actions, wanted, blank)
 
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray | None:

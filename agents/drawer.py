@@ -206,14 +206,15 @@ class GlimpseNetwork(nn.Module):
     """A drawer for small marks in full pictures: an LSTM decides where to look, and what is seen
     there in full detail decides the stroke.
 
-    Before each stroke the LSTM sees target and canvas coarsely and weighs the cells of a grid,
-    drawn to those where ink is missing. The glimpse is cut out around their weighted mean, and
-    the stroke is predicted relative to it: what a line looks like is learned once for all places.
+    Before each stroke the LSTM sees target and canvas coarsely and weighs the cells of an 8x8 grid,
+    drawn to those where ink is missing or, in colour, wrong. The glimpse is cut out around their
+    weighted mean, and the stroke is predicted relative to it: what a line looks like is learned once
+    for all places.
     The hint must be the target: what is missing is their difference.
 
     Args:
         spec: the parameters of an action.
-        channels: channels of target and canvas; ink is their mean.
+        channels: channels of target and canvas. With one of them it is ink, which nothing takes away.
         size: side of the pictures in pixels, a multiple of 8.
         width: of the layers that read the glimpse.
         hidden: size of the LSTM.
@@ -236,10 +237,10 @@ class GlimpseNetwork(nn.Module):
         super().__init__()
         self.options = {"width": width, "hidden": hidden, "lstm": lstm, "side": side, "reach": reach}
         self.half_precision = False
-        self.size, self.side = size, side
+        self.size, self.side, self.ink = size, side, channels == 1
         self.see = nn.Linear(2 * channels * (size // 4) ** 2, hidden)
         self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.where = nn.Linear(hidden, (size // 8) ** 2)
+        self.where = nn.Linear(hidden, 8 * 8)
         self.keen = nn.Parameter(torch.tensor(4.0))  # how strongly missing ink draws the eye
         self.read = nn.Linear(2 * channels * side**2, width)
         self.tell = nn.Linear(hidden, width)
@@ -256,7 +257,7 @@ class GlimpseNetwork(nn.Module):
             if p.axis and not p.anchor:
                 at["xy".index(p.axis), i] = 64 / size / float(spec.half_range[i])
                 middle[i] = -float(spec.middle[i] / spec.half_range[i])
-        cells = torch.arange(size // 8) * 8.0 + 4
+        cells = (torch.arange(8) + 0.5) * (size / 8)
         centres = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).view(-1, 2)
         buffers = {
             "pull": pull,
@@ -297,7 +298,9 @@ class GlimpseNetwork(nn.Module):
                 x = state[0]  # [B, hidden]
             else:
                 x = F.silu(self.memory(x))
-        missing = F.avg_pool2d((hint - canvas).clamp(min=0), 8).mean(1).flatten(1)  # [B, cells]
+        left = hint - canvas
+        left = left.clamp(min=0) if self.ink else left.square().mean(1, keepdim=True)
+        missing = F.avg_pool2d(left, self.size // 8).flatten(1)  # [B, 8 * 8]
         with self.autocast(False):
             weights = torch.softmax(3 * self.where(x.float()) + self.keen * torch.log(missing + 1e-3), 1)
             exact = weights @ self.centres  # [B, 2], in pixels

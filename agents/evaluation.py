@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.canvas import to_unit
 from agents.checkpoints import Drawer
-from agents.finish import draw_kept
+from agents.finish import draw_kept, stacked
 from agents.scores import SCORES
 from agents.sliding import SKETCH_SIZE, imagine_page
 from drawenv import Drawing, load_pictures
@@ -20,7 +20,7 @@ from drawenv.drawing import joined
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.renderers import PageRenderer
 
-AGENTS = ("drawer", "random", "blank", "truth")
+AGENTS = ("drawer", "ppo", "random", "blank", "truth")
 
 
 @torch.no_grad()
@@ -96,19 +96,21 @@ def evaluate_pages(
 
 def evaluate(
     drawer: Drawer, agent: str = "drawer", targets=None, refine: int = 0, seed: int = 0,
-    limit: int | None = None, report: Callable[[int, int], None] | None = None,
+    limit: int | None = None, report: Callable[[int, int], None] | None = None, policy=None,
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 
     Args:
         drawer: whose task it is.
-        agent: ``"drawer"``, ``"random"`` (uniform actions), ``"blank"`` (no strokes) or ``"truth"``
+        agent: ``"drawer"``, ``"ppo"`` (``policy``'s strokes, of which those are kept that the drawer
+            would keep), ``"random"`` (uniform actions), ``"blank"`` (no strokes) or ``"truth"``
             (the shapes that the targets are made of: the best that could be drawn).
         targets: what to draw; the recipe's test split if None.
         refine: gradient steps on the strokes after drawing.
         seed: of the random agent.
         limit: only the first so many pictures.
         report: called with (pictures done, of how many).
+        policy: an ``agents.baselines.Policy``, for the agent ppo.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the
@@ -118,6 +120,8 @@ def evaluate(
     """
     if agent not in AGENTS:
         raise ValueError(f"agent must be one of {', '.join(AGENTS)}, got {agent!r}")
+    if (agent == "ppo") != (policy is not None):
+        raise ValueError("the agent ppo needs a policy, and no other agent takes one")
     recipe, renderer, rng = drawer.recipe, drawer.renderer, np.random.default_rng(seed)
     score = SCORES.get(str(targets or recipe.targets).partition(":")[0])
     targets = load_pictures(targets if targets is not None else f"{recipe.targets}:test", recipe.size)
@@ -135,12 +139,12 @@ def evaluate(
         begun = time.perf_counter()
         if agent == "drawer":
             actions, keep = drawer.strokes(hints, refine)
+        elif policy:
+            actions = policy.actions(hints)
+            keep = drawer.worth_keeping(hints, actions)
         elif agent == "truth" and targets.shapes:
             shapes = targets.shapes[start : start + len(batch)]
-            actions = np.zeros((len(batch), max(map(len, shapes)), len(renderer.action_spec)), np.float32)
-            for i, physical in enumerate(shapes):
-                actions[i, : len(physical)] = renderer.action_spec.to_action(physical)
-            keep = np.arange(actions.shape[1]) < np.array([len(physical) for physical in shapes])[:, None]
+            actions, keep = stacked([renderer.action_spec.to_action(physical) for physical in shapes])
         else:
             strokes = recipe.strokes if agent == "random" else 0
             shape = (len(batch), strokes, len(renderer.action_spec))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents.imagine import CanvasFunction
+from drawenv import Drawing
 from drawenv.metrics import squared_error
 from drawenv.renderers import Renderer
+from drawenv.rooms import Room, agreed, draw_rooms, rooms
 
 
 def refine_actions(
@@ -115,3 +120,35 @@ def useful_strokes(
         open_rows, worst = open_rows[drop], worst[drop]
         keep[open_rows, worst] = False
     return keep
+
+
+def from_all_sides(
+    draw: Callable[[np.ndarray], list[Drawing]], hints: np.ndarray, votes: int
+) -> list[Drawing]:
+    """Plans drawn from all eight sides, turned and mirrored: the rooms on which enough drawings agree.
+
+    Args:
+        draw: draws hints in filled rectangles.
+        hints: plans, uint8 ``[n, C', side, side]``.
+        votes: of the eight, how many must agree; see ``drawenv.rooms.agreed``.
+    """
+    readings: list[list[list[Room]]] = [[] for _ in hints]
+    for turn, *mirror in product((False, True), repeat=3):  # along the diagonal, x, y
+        seen = hints.swapaxes(2, 3) if turn else hints
+        seen = np.flip(seen, tuple(axis for axis, flip in zip((3, 2), mirror, strict=True) if flip))
+        for reading, drawing in zip(readings, draw(np.ascontiguousarray(seen)), strict=True):
+            found = []
+            for kind, box in rooms(drawing):
+                corners = np.array(box).reshape(2, 2)  # x, y
+                corners = np.sort(np.where(mirror, 64 - corners, corners), 0)
+                left, top, right, bottom = (corners[:, ::-1] if turn else corners).ravel().tolist()
+                found.append(Room(kind, (left, top, right, bottom)))
+            reading.append(found)
+    return [draw_rooms(agreed(reading, votes)) for reading in readings]
+
+
+def stacked(drawings: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Actions ``[k, n]`` of each drawing as one array ``[B, strokes, n]``, bool ``[B, strokes]`` to keep."""
+    most = max(map(len, drawings))
+    actions = np.stack([np.pad(a, ((0, most - len(a)), (0, 0))) for a in drawings]).astype(np.float32)
+    return actions, np.arange(most) < np.array([len(a) for a in drawings])[:, None]

@@ -44,10 +44,15 @@ class Recipe:
         step_weight: weight of the loss after each stroke but the last.
         robust: the loss is the distance of colours, not its square; for translations, where the colour
             of a pixel is a guess.
+        detail: weight of small shapes and edges beyond their area, see ``drawing_loss``.
         blur_until: share of the run by which the blurred losses have faded out.
         real_from: share of the run after which canvases are the real renderer's, with the
             gradient of C (straight-through). 1: never; C alone measured better.
+        exact: train through a differentiable rasteriser of curves instead of C: the oracle that a
+            learned C is held against.
         refit: go on fitting C while D trains, on D's own strokes.
+        votes: plans are drawn from all eight sides, and rooms kept on which so many drawings agree; 0
+            draws a picture once.
         start_from: recipe whose drawer (but for a head of another shape) this one starts from.
     """
 
@@ -73,9 +78,12 @@ class Recipe:
     matrix_lr: float = 0.02
     step_weight: float = 0.05
     robust: bool = False
+    detail: float = 0.0
     blur_until: float = 0.5
     real_from: float = 1.0
+    exact: bool = False
     refit: bool = False
+    votes: int = 0
     start_from: str | None = None
 
     def renderer(self) -> Renderer:
@@ -106,8 +114,8 @@ _SKETCH = Recipe(
 _FLOORPLAN = Recipe(
     "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
     strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
-    step_weight=1.0, blur_until=0.1, batch=32,
-    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=660_000,
+    detail=8.0, step_weight=1.0, blur_until=0.1, batch=32,
+    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=900_000, votes=3,
 )  # fmt: skip
 
 _ALL = (
@@ -141,7 +149,7 @@ _ALL = (
     Recipe(
         "hollow", env_id="HollowRectangleCanvas-v0", env_options={}, targets="frames", strokes=3,
         size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, step_weight=0.3, blur_until=0.3,
-        batch=32, pictures=150_000,
+        glimpse=True, drawer={"hidden": 192, "reach": 60.0}, batch=32, pictures=400_000,
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from agents.canvas import CanvasNetwork, Rollouts, to_unit
 from agents.drawer import DrawerNetwork, GlimpseNetwork
-from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, imagine
+from agents.imagine import CanvasFunction, ExactBezier, RealCanvas, StraightThrough, imagine
 from agents.optimizers import MuonAdam
 from agents.recipes import Recipe
 from agents.sliding import SKETCH_SIZE, Windows, draw_page, fitted, imagine_page
 from drawenv import Symbols, load_pictures, load_targets
-from drawenv.renderers import PageRenderer, Renderer, shown
+from drawenv.renderers import BezierRenderer, PageRenderer, Renderer, shown
 
 Network = DrawerNetwork | GlimpseNetwork
 
@@ -88,8 +88,9 @@ class Pictures:
 
 
 def drawing_loss(
-    canvases: list[Tensor], target: Tensor, step_weight: float, blur: float, robust: bool = False
-) -> Tensor:
+    canvases: list[Tensor], target: Tensor, step_weight: float, blur: float, robust: bool = False,
+    detail: float = 0.0,
+) -> Tensor:  # fmt: skip
     """Error per picture of the final canvas, with help.
 
     Args:
@@ -100,21 +101,29 @@ def drawing_loss(
             not touch the target gets a gradient from these alone.
         robust: the distance of each pixel's colour instead of its square. Squares are least for the
             mean of all colours that a pixel may have, distances for the likeliest of them.
+        detail: how much more a pixel weighs for each unit of distance from the mean colour of the
+            9x9 px around it: small shapes and edges would else count for as little as their area.
 
     Returns:
         A scalar.
     """
     canvases = [x[:, : target.shape[1]] for x in canvases]
+    weight = None
+    if detail:
+        around = F.avg_pool2d(target, 9, 1, 4, count_include_pad=False)
+        weight = 1 + detail * (target - around).square().sum(1).sqrt()  # [B, H, W]
 
-    def cost(error: Tensor) -> Tensor:  # [B, c, H, W]
-        squares = error.square().sum(1)
-        return ((squares + 1e-4).sqrt() if robust else squares).sum((1, 2)).mean()
+    def cost(error: Tensor, weight: Tensor | None = None) -> Tensor:  # [B, c, H, W]
+        errors = error.square().sum(1)
+        if robust:
+            errors = (errors + 1e-4).sqrt()
+        return (errors if weight is None else errors * weight).sum((1, 2)).mean()
 
     error = canvases[-1] - target
-    loss = cost(error)
+    loss = cost(error, weight)
     earlier = canvases[:-1]
     if step_weight and earlier:
-        each = [cost(x - target) for x in earlier]
+        each = [cost(x - target, weight) for x in earlier]
         loss = loss + step_weight * torch.stack(each).mean()
     if blur > 0:
         for side in (2, 4, 8, 16):
@@ -131,6 +140,14 @@ def exactly(function: CanvasFunction) -> CanvasFunction:
             return function(x, y)
 
     return exact
+
+
+def held_out(recipe: Recipe, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hints and what is to be made of them, uint8, from all over the validation split."""
+    pictures = load_pictures(f"{recipe.targets}:val", SKETCH_SIZE if recipe.stride else recipe.size)
+    some = np.arange(0, len(pictures), max(len(pictures) // most, 1))[:most]
+    images = pictures.images[some]
+    return images if pictures.hints is None else pictures.hints[some], images
 
 
 @torch.no_grad()
@@ -229,12 +246,8 @@ def train_drawer(
 
     renderer = recipe.renderer()
     real = StraightThrough(canvas, renderer)
-    page = SKETCH_SIZE if recipe.stride else recipe.size
-    held_out = load_pictures(f"{recipe.targets}:val", page)
-    most = 8 if recipe.stride else 500  # a page is as much work as a hundred pictures
-    some = np.arange(0, len(held_out), max(len(held_out) // most, 1))[:most]
-    pictures = held_out.images[some]
-    hints = pictures if held_out.hints is None else held_out.hints[some]
+    oracle = ExactBezier(cast(BezierRenderer, renderer)) if recipe.exact else None
+    hints, pictures = held_out(recipe, 8 if recipe.stride else 500)  # a page is as much as a hundred
     batches = Windows(recipe, seed) if recipe.stride else Pictures(recipe, seed)
     # The memory under Muon saturates after some thousand pictures; the layer that reads a glimpse
     # learns faster under Adam.
@@ -288,12 +301,12 @@ def train_drawer(
     while seen < recipe.pictures:
         done = seen / recipe.pictures
         hint, target, start_canvas = batches(recipe.batch, done)
-        function = real if done >= recipe.real_from else canvas
+        function = oracle or (real if done >= recipe.real_from else canvas)
         with network.autocast():  # the outermost context keeps the weights in half precision
             plan = network.look(hint)
             actions, canvases = imagine(network, exactly(function), hint, start_canvas, recipe.strokes, plan)
         blur = max(0.0, 1 - done / recipe.blur_until)
-        loss = drawing_loss(canvases, target, recipe.step_weight, blur, recipe.robust)
+        loss = drawing_loss(canvases, target, recipe.step_weight, blur, recipe.robust, recipe.detail)
         if recipe.hint and plan[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(plan[0], target, reduction="sum") / len(target)
         warm = min((seen / recipe.batch + 1) / 100, 1.0)

@@ -1,14 +1,17 @@
-"""Rooms of a floor plan, read from its drawing in rectangles."""
+"""Rooms of a floor plan, read from its drawing in rectangles, or from several drawings of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from drawenv.drawing import Drawing
+from drawenv.metrics import box_iou
 from drawenv.renderers import RectangleRenderer
-from drawenv.targets.plans import ROOM_TYPES, nearest_room_type
+from drawenv.renderers.color import rgb_to_lab
+from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, nearest_room_type
 
 GRID = 256  # overlaps are resolved on a grid of so many cells across
 LEAST = 0.5  # rectangles of which less is seen are no rooms
@@ -70,3 +73,43 @@ def rooms(drawing: Drawing) -> list[Room]:
             left, top, right, bottom = (float(end) * 64 / GRID for end in ends)
             found.append(Room(ROOM_TYPES[kind], (left, top, right, bottom)))
     return found
+
+
+def draw_rooms(rooms: Sequence[Room]) -> Drawing:
+    """Rooms as a drawing in filled rectangles of their types' colours, the largest first."""
+    renderer = RectangleRenderer()
+    physical = np.array([[*r.box, *rgb_to_lab(np.array(ROOM_COLORS[r.type]))] for r in rooms])
+    physical = physical.reshape(-1, len(renderer.action_spec))
+    order = np.argsort(-np.prod(physical[:, 2:4] - physical[:, :2], 1), kind="stable")
+    return Drawing(renderer.action_spec.to_action(physical[order]).clip(-1, 1), renderer)
+
+
+def agreed(readings: Sequence[Sequence[Room]], votes: int) -> list[Room]:
+    """The rooms on which enough of several readings of one plan agree.
+
+    Two readings agree on a room if its type is the same and the boxes' IoU is at least 0.5. The
+    room with the most votes comes first, its box the median of its voters'; whatever overlaps it by
+    that much is settled with it.
+
+    Args:
+        readings: what ``rooms`` gave for each of several drawings.
+        votes: readings that must agree.
+    """
+    found = [room for reading in readings for room in reading]
+    if not found:
+        return []
+    reader = np.repeat(np.arange(len(readings)), [len(reading) for reading in readings])
+    boxes, types = np.array([room.box for room in found]), np.array([room.type for room in found])
+    overlap = box_iou(boxes, boxes)
+    alike = (overlap >= 0.5) & (types[:, None] == types)
+    left, result = np.ones(len(found), bool), []
+    while left.any():
+        voters = alike & left & left[:, None]
+        support = np.array([len(set(reader[row])) for row in voters])
+        best = int(np.argmax(support + (overlap * voters).sum(1) / len(found) ** 2))
+        if support[best] < votes:
+            break
+        box = np.median(boxes[voters[best]], 0)
+        result.append(Room(str(types[best]), (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
+        left &= overlap[best] < 0.5
+    return result

@@ -47,6 +47,14 @@ def machine() -> str:
     return f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
+def versions() -> dict[str, str]:
+    """The machine, and the versions of what results depend on."""
+    from importlib.metadata import version
+
+    names = ("torch", "stable-baselines3", "gymnasium", "numpy")
+    return {"machine": machine(), "python": platform.python_version()} | {n: version(n) for n in names}
+
+
 def progress(**options):
     """A rich progress bar with speed and time left, on standard error."""
     from rich.console import Console

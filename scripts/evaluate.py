@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,8 +20,8 @@ class Arguments:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
-    agent: Literal["drawer", "random", "blank", "truth"] = "drawer"
-    """drawer; uniform random strokes; none at all; the shapes the targets are made of."""
+    agent: Literal["drawer", "ppo", "random", "blank", "truth"] = "drawer"
+    """drawer; policy of train_ppo.py; random strokes; none; the shapes that targets are made of."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None
@@ -40,6 +40,8 @@ class Arguments:
     """Of the random agent."""
     limit: int | None = None
     """Only the first so many pictures."""
+    votes: int | None = None
+    """Floor plans: of eight drawings, how many must agree on a room; 0 draws once (default: the recipe's)."""
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
     strokes: int | None = None
@@ -52,19 +54,43 @@ class Arguments:
     """debug: the first 50 pictures only."""
 
 
+def write_sheet(drawer, split: str, path: Path, refine: int = 0, most: int | None = None, **sliding) -> None:
+    """A PNG of pictures from all over a split (40, or 10 sketches), each with its drawing below."""
+    from agents.sliding import SKETCH_SIZE
+    from drawenv import load_pictures
+
+    pages = bool(drawer.recipe.stride)
+    most = most or (10 if pages else 40)
+    pictures, rows = load_pictures(split, SKETCH_SIZE if pages else drawer.recipe.size), []
+    for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
+        target = pictures.images[i]
+        hints = [] if pictures.hints is None else [pictures.hints[i]]
+        if pages:
+            drawing = drawer.page(target[0], refine, **sliding)
+        else:
+            (drawing,) = drawer.drawings((hints or [target])[0][None], refine)
+        rows.append(([*hints, target], drawing))
+    save_sheet(rows, path, columns=most // 2)
+
+
 def main(arguments: Arguments) -> None:
     import torch
 
     from agents import Drawer
     from agents.evaluation import evaluate, evaluate_pages
     from agents.recipes import get_recipe
-    from agents.sliding import SKETCH_SIZE
-    from drawenv import load_pictures
 
     get_recipe(arguments.recipe)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe)
+    policy, weights = None, arguments.weights
+    if arguments.agent == "ppo":
+        from agents.baselines import Policy
+
+        policy, weights = Policy.from_pretrained(weights or Path("runs") / f"ppo-{arguments.recipe}"), None
+    drawer = Drawer.from_pretrained(weights or arguments.recipe)
+    if arguments.votes is not None:
+        drawer.recipe = replace(drawer.recipe, votes=arguments.votes)
     targets = str(arguments.images) if arguments.images else arguments.targets
     sliding = {name: value for name in SLIDING if (value := getattr(arguments, name)) is not None}
     if sliding and not drawer.recipe.stride:
@@ -86,7 +112,7 @@ def main(arguments: Arguments) -> None:
         else:
             limit = 50 if arguments.preset == "debug" else arguments.limit
             figures = evaluate(
-                drawer, arguments.agent, targets, arguments.refine, arguments.seed, limit, report
+                drawer, arguments.agent, targets, arguments.refine, arguments.seed, limit, report, policy
             )
     result = {
         "recipe": arguments.recipe,
@@ -95,6 +121,7 @@ def main(arguments: Arguments) -> None:
         "refine": arguments.refine,
         "seed": arguments.seed,
         **sliding,
+        **({} if arguments.votes is None else {"votes": arguments.votes}),
         **({"limit": arguments.limit} if arguments.limit else {}),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
@@ -102,20 +129,7 @@ def main(arguments: Arguments) -> None:
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=1) + "\n")
     if arguments.sheet:
-        pages = bool(drawer.recipe.stride)
-        size, most = (SKETCH_SIZE, 10) if pages else (drawer.recipe.size, 40)
-        pictures = load_pictures(split, size)
-        some = range(0, len(pictures), max(len(pictures) // most, 1))[:most]
-        rows = []
-        for i in some:
-            target = pictures.images[i]
-            hints = [] if pictures.hints is None else [pictures.hints[i]]
-            if pages:
-                drawing = drawer.page(target[0], arguments.refine, **sliding)
-            else:
-                (drawing,) = drawer.drawings((hints or [target])[0][None], arguments.refine)
-            rows.append(([*hints, target], drawing))
-        save_sheet(rows, arguments.sheet, columns=most // 2)
+        write_sheet(drawer, split, arguments.sheet, arguments.refine, **sliding)
     if arguments.json:
         print(json.dumps(result))
     else:

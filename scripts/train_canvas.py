@@ -23,13 +23,15 @@ class Arguments:
     """Of the network and the rollouts."""
     seconds: float | None = None
     """Wall-clock budget (default: the recipe's)."""
+    calls: int | None = None
+    """Calls of the renderer at most, one for each stroke; later batches repeat what they gave."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
     """debug: a tiny network, for seconds."""
 
 
-def fit(recipe, out: Path, seed: int, seconds: float | None, command: str) -> None:
+def fit(recipe, out: Path, seed: int, command: str, seconds=None, calls: int | None = None) -> None:
     """Fit C and write it with its figures."""
     import time
 
@@ -45,8 +47,8 @@ def fit(recipe, out: Path, seed: int, seconds: float | None, command: str) -> No
     start = time.monotonic()
     with progress() as bar:
         task = bar.add_task(f"canvas of {recipe.name}", total=budget, note="")
-        steps = fit_canvas(
-            canvas, renderer, recipe.size, budget, seed=seed,
+        steps, made = fit_canvas(
+            canvas, renderer, recipe.size, budget, seed=seed, calls=calls,
             report=lambda step, elapsed: bar.update(task, completed=elapsed, note=f"{step} steps"),
         )  # fmt: skip
         bar.update(task, completed=budget)
@@ -60,6 +62,7 @@ def fit(recipe, out: Path, seed: int, seconds: float | None, command: str) -> No
             "command": command,
             "seed": seed,
             "steps": steps,
+            "renderer_calls": made,
             "seconds": round(time.monotonic() - start, 1),
             "machine": machine(),
             "error_of_blank": error,
@@ -78,13 +81,15 @@ def main(arguments: Arguments) -> None:
         torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     out = arguments.out or Path("runs") / recipe.name
-    command = f"scripts/train_canvas.py {recipe.name} --seed {arguments.seed}"
+    command = f"scripts/train_canvas.py {arguments.recipe} --seed {arguments.seed}"
     if arguments.preset == "debug":
         recipe = recipe.debug()
         command += " --preset debug"
     if arguments.seconds:
         command += f" --seconds {arguments.seconds:g}"
-    fit(recipe, out, arguments.seed, arguments.seconds, command)
+    if arguments.calls:
+        command += f" --calls {arguments.calls}"
+    fit(recipe, out, arguments.seed, command, arguments.seconds, arguments.calls)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,6 @@ class Arguments:
     """Of the networks and the pictures."""
     pictures: int | None = None
     """How many pictures to train on (default: the recipe's)."""
-    lstm: bool = True
-    """--no-lstm leaves the memory out (tables 1 and 2 of the paper)."""
-    stride: int | None = None
-    """Sliding recipes: pixels between windows (default: the recipe's; 64: no overlap, table 2)."""
-    thickness: float | None = None
-    """One pen width for all strokes, in px (table 2)."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
@@ -51,25 +45,15 @@ def main(arguments: Arguments) -> None:
         torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     out = arguments.out or Path("runs") / recipe.name
-    command = f"scripts/train_drawer.py {recipe.name} --seed {arguments.seed}"
+    command = f"scripts/train_drawer.py {arguments.recipe} --seed {arguments.seed}"
     if arguments.preset == "debug":
         recipe = recipe.debug()
         command += " --preset debug"
     if arguments.pictures:
         recipe = replace(recipe, pictures=arguments.pictures)
         command += f" --pictures {arguments.pictures}"
-    if not arguments.lstm:
-        recipe = replace(recipe, drawer={**recipe.drawer, "lstm": False})
-        command += " --no-lstm"
-    if arguments.stride:
-        recipe = replace(recipe, stride=arguments.stride)
-        command += f" --stride {arguments.stride}"
-    if arguments.thickness:
-        recipe = replace(recipe, env_id="BezierCanvas-v0", env_options={"thickness": arguments.thickness})
-        command += f" --thickness {arguments.thickness}"
-
     if not (out / "canvas.safetensors").exists():
-        fit(recipe, out, arguments.seed, None, command)
+        fit(recipe, out, arguments.seed, command)
     torch.manual_seed(arguments.seed)
     drawer = Drawer.new(recipe)
     load_weights(drawer.canvas, out / "canvas.safetensors")

@@ -35,6 +35,18 @@ def test_rollouts_are_what_the_renderer_draws():
     assert ages == {0.0, 1.0}  # some canvases are blank, some are not
 
 
+def test_rollouts_of_few_calls_are_used_again():
+    rollouts = Rollouts(RENDERER, 16, 8, calls=20)
+    made = {tuple(a.tolist()) for _ in range(2) for a in rollouts()[1]}
+    assert rollouts.made == 16  # a third batch would be too many
+    for _ in range(3):
+        before, actions, after = rollouts()
+        assert {tuple(a.tolist()) for a in actions} <= made and rollouts.made == 16
+        torch.testing.assert_close(RealCanvas(RENDERER)(before, actions), after, atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match="at least a batch of 128, got 100"):
+        fit_canvas(make_canvas(RENDERER), RENDERER, calls=100)
+
+
 def test_canvas_learns():
     torch.manual_seed(0)
     canvas = make_canvas(RENDERER, hidden=64, dots=32)
@@ -144,6 +156,19 @@ def test_robust_loss_prefers_one_color_to_the_mean():
     red, mean = target[:1].expand(3, -1, -1, -1), target.mean(0, keepdim=True).expand(3, -1, -1, -1)
     assert drawing_loss([mean], target, 0, 0) < drawing_loss([red], target, 0, 0)
     assert drawing_loss([red], target, 0, 0, True) < drawing_loss([mean], target, 0, 0, True)
+
+
+def test_details_weigh_more():
+    target = torch.zeros(2, 1, 32, 32)
+    target[:, :, 4:6, 4:6] = 1  # a small shape
+    target[:, :, 12:, 12:] = 1  # a large one
+    missed, rough = target[:1].clone(), target[:1].clone()
+    missed[:, :, 4:6, 4:6] = 0
+    rough[:, :, 20:22, 20:22] = 0  # as many pixels, inside
+    assert drawing_loss([missed], target[:1], 0, 0) == drawing_loss([rough], target[:1], 0, 0)
+    assert drawing_loss([missed], target[:1], 0, 0, detail=4.0) > 2 * drawing_loss(
+        [rough], target[:1], 0, 0, detail=4.0
+    )
 
 
 def test_canvas_learns_composition():

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import trimesh
 
+from agents.finish import from_all_sides
 from drawenv import CanvasEnv, Drawing, load_pictures, load_targets
 from drawenv.metrics import average_precision, box_iou, ciede2000
 from drawenv.renderers import BezierRenderer, PrismRenderer, RectangleRenderer
 from drawenv.renderers.color import rgb_to_lab
-from drawenv.rooms import rooms
+from drawenv.rooms import Room, agreed, draw_rooms, rooms
 from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, Plans, nearest_room_type
 
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
@@ -164,6 +165,38 @@ def test_rooms_of_a_drawing():
     assert rooms(rectangles()) == []
     with pytest.raises(TypeError, match="filled rectangles"):
         rooms(Drawing(np.zeros((1, 6), np.float32), BezierRenderer()))
+
+
+def test_rooms_that_readings_agree_on():
+    bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (50, 50, 60, 60))
+    nearly = Room("bedroom", (0, 0, 40, 36))
+    assert agreed([], 1) == [] and agreed([[], []], 1) == []
+    readings = [[bedroom, closet], [bedroom], [nearly, Room("corridor", (50, 50, 60, 60))]]
+    assert agreed(readings, 2) == [bedroom]  # the median of three boxes
+    assert agreed(readings, 4) == []
+    both = agreed(readings, 1)
+    assert both[0] == bedroom and len(both) == 2  # one of the two types, not both
+    assert agreed([[bedroom, bedroom]], 2) == []  # one reading has one vote
+    drawing = draw_rooms([closet, bedroom])
+    assert rooms(drawing) == [bedroom, closet]  # the largest first
+    assert len(draw_rooms([])) == 0
+
+
+def test_plans_drawn_from_all_sides():
+    """Whoever draws the same from every side is agreed with; one slip is outvoted."""
+    hints, seen_from = np.zeros((1, 1, 64, 64), np.uint8), []
+    hints[:, :, 10:30, 4:54] = 255
+
+    def draw(seen):
+        rows, columns = np.nonzero(seen[0, 0])
+        box = columns.min(), rows.min(), columns.max() + 1.0, rows.max() + 1.0
+        seen_from.append(tuple(map(int, box)))
+        slip = [Room("closet", (0, 0, 9, 9))] if len(seen_from) == 3 else []
+        return [draw_rooms([Room("kitchen", box), *slip])]
+
+    (drawing,) = from_all_sides(draw, hints, 8)
+    assert len(set(seen_from)) == len(seen_from) == 8
+    assert rooms(drawing) == [Room("kitchen", (4, 10, 54, 30))]
 
 
 def test_nearest_room_type():

@@ -71,6 +71,8 @@ def test_evaluation_of_blank_and_random(saved):
     assert random["mse"] > blank["mse"] and 0 <= random["stroke_precision"] <= 1
     assert evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= blank["mse"]  # useless strokes go
     with pytest.raises(ValueError, match="agent must be one of"):
+        evaluate(drawer, "sac")
+    with pytest.raises(ValueError, match="needs a policy"):
         evaluate(drawer, "ppo")
 
 

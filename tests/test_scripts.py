@@ -152,10 +152,10 @@ def test_digits_in_color(data, tmp_path):
 
 @pytest.fixture(scope="module")
 def sketcher(tmp_path_factory, data):
-    """A sliding drawer trained by the script at debug size, without overlap and with one pen."""
+    """A sliding drawer trained by the script at debug size, with one pen: a row of table 2."""
     out = tmp_path_factory.mktemp("sketcher")
-    options = ("--preset", "debug", "--stride", 64, "--thickness", 3, "--threads", 1)
-    script("train_drawer", "sketch-10", *options, "--out", out)
+    options = ("--preset", "debug", "--pictures", 128, "--threads", 1)
+    script("train_drawer", "agents.ablations:table2_one_thickness", *options, "--out", out)
     return out
 
 
@@ -171,7 +171,7 @@ def test_draw_sketches(sketcher, tmp_path):
     options = ("--scale", 2, "--stride", 32, "--strokes-per-window", 2)
     script("draw", tmp_path / "photo.png", "--recipe", sketcher, "-o", tmp_path / "a.json", *options)
     drawing = Drawing.load(tmp_path / "a.json")
-    assert drawing.sides == (90, 150) and drawing.renderer.thickness == 6
+    assert drawing.sides == (90, 150) and drawing.renderer.thickness == 5
 
 
 def test_evaluate_sketches(sketcher):
@@ -180,6 +180,40 @@ def test_evaluate_sketches(sketcher):
     assert result["n"] == 2 and result["order"] == "raster" and result["mse"] <= result["mse_blank"]
     done = script("evaluate", "sketch-10", "--weights", sketcher, "--agent", "random", code=2)
     assert "only the agent drawer does that" in done.stderr
+
+
+def test_ppo(weights, tmp_path):
+    done = script("train_ppo", "quickstart", "--preset", "debug", "--out", tmp_path, "--threads", 1)
+    assert "after 512 steps" in done.stdout
+    assert {"policy.safetensors", "training.zip", "log.jsonl"} <= {p.name for p in tmp_path.iterdir()}
+    options = ("--agent", "ppo", "--weights", tmp_path, "--preset", "debug", "--json")
+    result = json.loads(script("evaluate", "quickstart", *options).stdout)
+    assert result["agent"] == "ppo" and 0 < result["mse"] <= result["mse_blank"]
+    done = script("evaluate", "quickstart", "--agent", "ppo", "--weights", weights, code=2)
+    assert "holds no policy" in done.stderr
+    assert "slides over pages" in script("train_ppo", "sketch-10", code=2).stderr
+
+
+def test_compare(tmp_path):
+    files = ("--out", tmp_path / "c.json", "--figure", tmp_path / "c.png", "--runs", tmp_path)
+    done = script("compare", "quickstart", "--preset", "debug", *files)
+    assert "drawer-2048" in done.stdout
+    results = json.loads((tmp_path / "c.json").read_text())
+    assert set(results["runs"]) == {"ppo-0", "drawer-1024-0", "drawer-8192-0", "drawer-2048-0"}
+    assert results["runs"]["drawer-1024-0"]["curve"][-1][0] <= 1024
+    (tmp_path / "c.png").unlink()
+    done = script("compare", "quickstart", "--preset", "debug", *files)
+    assert "kept results" in done.stdout and (tmp_path / "c.png").exists()
+
+
+def test_reproduce(data, tmp_path):
+    folders = ("--results", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "figures")
+    assert "no results kept" in script("reproduce", "table1", *folders).stdout
+    script("reproduce", "table1", "--rerun", "--preset", "debug", *folders)
+    shown = script("reproduce", "table1", *folders).stdout
+    assert "0.0088" in shown and "20 strokes" in shown and "1 seeds" in shown
+    script("reproduce", "figures", "--preset", "debug", *folders)
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 6
 
 
 def test_reference_and_benchmark(tmp_path):

@@ -1,0 +1,225 @@
+"""The drawer, PPO, random strokes and the per-picture optimum on one task: error against calls and time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scripts.common import run, versions
+
+CALLS = (1_024, 8_192)  # of the renderer, that short runs of the drawer may make
+
+
+@dataclass
+class Arguments:
+    """Trains what is not yet trained (run again to go on), measures on the test split, draws a figure.
+
+    Where the results are kept already, only prints them and draws the figure.
+    """
+
+    recipe: Annotated[str, tyro.conf.Positional] = "mnist-4"
+    """Name of a recipe of curves."""
+    out: Path | None = None
+    """The results (default: results/compare-RECIPE.json)."""
+    figure: Path | None = None
+    """The figure drawn from them (default: docs/compare-RECIPE.png)."""
+    runs: Path = Path("runs/compare")
+    """Folder of the trainings."""
+    seeds: int = 3
+    """Of each kind of run."""
+    steps: int = 1_000_000
+    """Of PPO: calls of the renderer."""
+    pictures: int = 300_000
+    """That the drawer is trained on, where it may call the renderer as often as PPO."""
+    short: int = 60_000
+    """Pictures of the drawers that may call the renderer less often."""
+    jobs: int = 1
+    """Trainings at a time, each with one thread."""
+    rerun: bool = False
+    """Measure again although results are kept."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: one seed, tiny runs, for seconds."""
+
+
+def plan(arguments: Arguments) -> dict[str, list[list[str]]]:
+    """The commands of each run, by the run's name: KIND-SEED."""
+    size = ["--threads", "1", *(["--preset", "debug"] if arguments.preset == "debug" else [])]
+    runs = {}
+    for seed in range(arguments.seeds):
+        tail = [arguments.recipe, "--seed", str(seed), *size]
+        runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(arguments.steps)]]
+        for calls in (*CALLS, arguments.steps):
+            pictures = arguments.pictures if calls == arguments.steps else arguments.short
+            runs[f"drawer-{calls}-{seed}"] = [
+                ["train_canvas", *tail, "--calls", str(calls)],
+                ["train_drawer", *tail, "--pictures", str(pictures)],
+            ]
+    return runs
+
+
+def train(name: str, commands: list[list[str]], folder: Path) -> None:
+    """Run the commands of a run whose weights are not there yet."""
+    for script, *options in commands:
+        kind = {"train_ppo": "policy", "train_canvas": "canvas", "train_drawer": "drawer"}[script]
+        if (folder / f"{kind}.safetensors").exists():
+            continue
+        command = [sys.executable, f"scripts/{script}.py", *options, "--out", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"{name} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+        print(name, done.stdout.strip(), flush=True)
+
+
+def measure(name: str, folder: Path, limit: int | None) -> dict:
+    """A run's curve of validation errors, and its figures on the test split."""
+    from agents.baselines import Policy
+    from agents.checkpoints import Drawer, read_config
+    from agents.evaluation import evaluate
+
+    config, rows = read_config(folder), []
+    for line in (folder / "log.jsonl").read_text().splitlines():
+        rows.append(json.loads(line))
+    if name.startswith("ppo"):
+        policy = Policy.from_pretrained(folder)
+        figures = evaluate(Drawer.new(policy.recipe), "ppo", limit=limit, policy=policy)
+        del figures["mse_canvas"]  # there is no canvas network in PPO
+        curve = [[row["steps"], row["seconds"], row["mse"]] for row in rows]
+        command = [config["policy"]["command"]]
+    else:
+        figures = evaluate(Drawer.from_pretrained(folder), limit=limit)
+        fit = config["canvas"]
+        curve = [[fit["renderer_calls"], fit["seconds"] + row["seconds"], row["mse"]] for row in rows]
+        command = [fit["command"], config["drawer"]["command"]]
+    return {"command": command, "curve": curve, **figures}
+
+
+def summary(results: dict) -> list[tuple[str, str]]:
+    """What the results say, line by line: what it is, and the figure."""
+    import numpy as np
+
+    def over_seeds(kind: str, what) -> np.ndarray:
+        return np.array([what(r) for name, r in results["runs"].items() if name.rsplit("-", 1)[0] == kind])
+
+    def spread(kind: str, what) -> str:
+        values = over_seeds(kind, what)
+        return f"{np.median(values):.5f} ({values.min():.5f} to {values.max():.5f})"
+
+    def test(r: dict) -> float:
+        return r["mse"]
+
+    def last(r: dict) -> list:
+        return r["curve"][-1]
+
+    kinds = list(dict.fromkeys(name.rsplit("-", 1)[0] for name in results["runs"]))
+    lines = [("blank", f"{results['blank']:.5f}"), ("random", f"{results['random']:.5f}")]
+    for kind in kinds:
+        calls, seconds = (int(np.median(over_seeds(kind, lambda r, k=k: last(r)[k]))) for k in (0, 1))
+        lines.append((f"{kind}: {calls:,} calls, {seconds:,} s", spread(kind, test)))
+    if "reference" in results:
+        lines.append(("best strokes found per picture", f"{results['reference']:.5f}"))
+    final = np.median(over_seeds("ppo", lambda r: last(r)[2]))
+    steps, seconds = (np.median(over_seeds("ppo", lambda r, k=k: last(r)[k])) for k in (0, 1))
+    full = kinds[-1]
+    same_time = over_seeds(full, lambda r: [row[2] for row in r["curve"] if row[1] <= seconds][-1])
+    lines.append((f"validation: PPO after {seconds:,.0f} s", f"{final:.5f}"))
+    lines.append((f"validation: {full} after the same time", f"{np.median(same_time):.5f}"))
+    for kind in kinds[1:]:
+        reached = over_seeds(
+            kind, lambda r: min([row[1] for row in r["curve"] if row[2] <= final] or [np.inf])
+        )
+        made = int(np.median(over_seeds(kind, lambda r: last(r)[0])))
+        if np.isfinite(np.median(reached)):
+            share = f"{made / steps:.2%} of PPO's calls, {np.median(reached) / seconds:.1%} of its time"
+            lines.append((f"{kind} reaches PPO's last error with", share))
+        else:
+            lines.append((f"{kind} reaches PPO's last error with", "never"))
+    return lines
+
+
+def draw_figure(results: dict, path: Path) -> None:
+    """Two panels: validation error against calls of the renderer, and against seconds."""
+    import matplotlib
+    import numpy as np
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kinds: dict[str, list[dict]] = {}
+    for name, r in results["runs"].items():
+        kinds.setdefault(name.rsplit("-", 1)[0], []).append(r)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    colors = dict(zip(kinds, ("tab:red", "tab:cyan", "tab:blue", "tab:green"), strict=False))
+    for kind, runs in kinds.items():
+        for axes, column in ((left, 0), (right, 1)):
+            if column == 0 and kind != "ppo":  # all its calls come before the first picture
+                last = np.array([r["curve"][-1] for r in runs])
+                low, middle, high = np.percentile(last[:, 2], (25, 50, 75))
+                bar = [[middle - low], [high - middle]]
+                axes.errorbar(np.median(last[:, 0]), middle, bar, fmt="o", color=colors[kind], label=kind)
+                continue
+            ends = max(r["curve"][0][column] for r in runs), min(r["curve"][-1][column] for r in runs)
+            at = np.geomspace(max(ends[0], 1), max(ends[1], 2), 100)
+            curves = [np.interp(at, *np.array(r["curve"])[:, [column, 2]].T) for r in runs]
+            low, middle, high = np.percentile(curves, (25, 50, 75), 0)
+            axes.plot(at, middle, color=colors[kind], label=kind)
+            axes.fill_between(at, low, high, color=colors[kind], alpha=0.3, lw=0)
+    for axes, label in ((left, "calls of the renderer"), (right, "seconds, one thread")):
+        axes.axhline(results["blank"], color="gray", ls=":", label="blank canvas")
+        if "reference" in results:
+            axes.axhline(results["reference"], color="black", ls=":", label="best found per picture")
+        axes.set(xscale="log", yscale="log", xlabel=label)
+    left.set_ylabel("mean squared error under the real renderer")
+    left.legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
+def main(arguments: Arguments) -> None:
+    recipe = arguments.recipe
+    out = arguments.out or Path("results") / f"compare-{recipe}.json"
+    limit = None
+    if arguments.preset == "debug":
+        arguments.seeds, arguments.steps, arguments.pictures, arguments.short, limit = 1, 2048, 256, 256, 50
+    if out.exists() and not arguments.rerun:
+        results = json.loads(out.read_text())
+        print(f"kept results of {out}; --rerun measures again")
+    else:
+        import torch
+
+        from agents.checkpoints import Drawer
+        from agents.evaluation import evaluate
+        from agents.recipes import get_recipe
+
+        task = get_recipe(recipe)
+        commands = plan(arguments)
+        folders = {name: arguments.runs / f"{recipe}-{name}" for name in commands}
+        with ThreadPoolExecutor(arguments.jobs) as pool:  # list: errors are raised where results are taken
+            list(pool.map(lambda name: train(name, commands[name], folders[name]), commands))
+        torch.set_num_threads(1)
+        random = evaluate(Drawer.new(task), "random", limit=limit)
+        results = {
+            "command": f"scripts/compare.py {recipe}", "targets": f"{task.targets}:test",
+            "versions": versions(), "blank": random["mse_blank"], "random": random["mse"],
+            "runs": {name: measure(name, folder, limit) for name, folder in folders.items()},
+        }  # fmt: skip
+        reference = Path("results") / f"{recipe}-reference.json"
+        if reference.exists():
+            results["reference"] = json.loads(reference.read_text())["mse"]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(results) + "\n")
+    for label, value in summary(results):
+        print(f"{label:60} {value}")
+    figure = arguments.figure or Path("docs") / f"compare-{recipe}.png"
+    draw_figure(results, figure)
+    print(f"-> {figure}")
+
+
+if __name__ == "__main__":
+    run(main, Arguments)

@@ -1,0 +1,160 @@
+"""The paper's tables and figures, ours beside them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from scripts.common import run, versions
+from scripts.compare import train
+
+UNIT = 262_144  # pixels of 64 patches, and of a page: what the paper's "pixelwise loss" may sum over
+PICTURES = {  # the kinds of pictures in the paper's figures 6 to 11
+    "digits": ("mnist-4", 50), "symbols": ("omniglot-4", 50), "sketches": ("sketch-10", 0),
+    "colors": ("colormnist-4", 0), "rooms": ("floorplan", 0), "boxes": ("prism", 50),
+}  # fmt: skip
+
+
+@dataclass
+class Arguments:
+    """Prints the paper's rows beside ours, from the results that are kept; draws the figures."""
+
+    what: Annotated[Literal["table1", "table2", "ablation", "figures", "all"], tyro.conf.Positional] = "all"
+    """Tables 1 and 2 of the paper, what to train through (a table the paper lacks), or the figures."""
+    rerun: bool = False
+    """Train and measure again: it says first how long that took."""
+    seeds: int = 3
+    """Of each row."""
+    jobs: int = 1
+    """Trainings at a time, each with one thread."""
+    results: Path = Path("results")
+    """Folder of the kept results, TABLE.json."""
+    runs: Path = Path("runs/tables")
+    """Folder of the trainings; run again to go on with them."""
+    out: Path = Path("out/figures")
+    """Folder of the figures."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: one seed, tiny networks, few pictures."""
+
+
+def rerun(table: str, arguments: Arguments) -> dict:
+    """Train every row of a table that is not trained, measure all on the test split."""
+    import torch
+
+    from agents.ablations import TABLES
+    from agents.checkpoints import Drawer, read_config
+    from agents.evaluation import evaluate, evaluate_pages
+    from agents.recipes import get_recipe
+
+    debug = arguments.preset == "debug"
+    size = ["--threads", "1", *(["--preset", "debug"] if debug else [])]
+    seeds = range(1 if debug else arguments.seeds)
+    jobs, canvases = [], {}
+    for row in TABLES[table]:
+        name = f"agents.ablations:{row.recipe}"
+        recipe = get_recipe(name)
+        for seed in seeds:
+            # Rows with one canvas network share it, so that they differ in what they are about.
+            key = f"{recipe.env_id} {recipe.env_options} {recipe.size} {recipe.canvas} {seed}"
+            tail = [name, "--seed", str(seed), *size]
+            canvases.setdefault(key, (f"canvas-{row.recipe}-{seed}", [["train_canvas", *tail]]))
+            jobs.append((f"{row.recipe}-{seed}", canvases[key][0], [["train_drawer", *tail]]))
+
+    def draw(name: str, canvas: str, commands: list[list[str]]) -> None:
+        folder, source = arguments.runs / name, arguments.runs / canvas
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "canvas.safetensors").exists():
+            for file in ("canvas.safetensors", "config.json"):
+                shutil.copy(source / file, folder / file)
+        train(name, commands, folder)
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:  # list: errors are raised where results are taken
+        list(pool.map(lambda job: train(*job, arguments.runs / job[0]), canvases.values()))
+        list(pool.map(lambda job: draw(*job), jobs))
+    torch.set_num_threads(1)
+    rows = []
+    for row in TABLES[table]:
+        figures = []
+        for seed in seeds:
+            folder = arguments.runs / f"{row.recipe}-{seed}"
+            drawer, config = Drawer.from_pretrained(folder), read_config(folder)
+            measure = evaluate_pages if drawer.recipe.stride else evaluate
+            limit = 2 if debug else None
+            seconds = config["drawer"]["validation"]["seconds"] + config["canvas"]["seconds"]
+            command = config["drawer"]["command"]
+            figures.append({"command": command, "training_seconds": seconds, **measure(drawer, limit=limit)})
+            print(row.label, f"seed {seed}: mse {figures[-1]['mse']:.5f}", flush=True)
+        rows.append({"label": row.label, "paper": row.paper, "seeds": figures})
+    results = {"command": f"scripts/reproduce.py {table} --rerun", "versions": versions(), "rows": rows}
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    (arguments.results / f"{table}.json").write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def show(table: str, results: dict) -> None:
+    """Print a table: the paper's row beside ours."""
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    view = Table("", "paper", "to row 1", "mse", "lowest to highest", "/ blank", title=table)
+    for name in ("to row 1", f"sum over {UNIT:,} px", "under C", "gap"):
+        view.add_column(name)
+    first = results["rows"][0]
+    base = np.median([s["mse"] for s in first["seeds"]])
+    for row in results["rows"]:
+        mse = np.array([s["mse"] for s in row["seeds"]])
+        imagined = np.median([s["mse_canvas"] for s in row["seeds"]])
+        middle, blank = np.median(mse), row["seeds"][0]["mse_blank"]
+        paper = [f"{row['paper']:.4f}", f"{row['paper'] / first['paper']:.2f}"] if row["paper"] else ["", ""]
+        view.add_row(
+            row["label"], *paper, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
+            f"{middle / blank:.3f}", f"{middle / base:.2f}", f"{middle * UNIT:,.0f}",
+            f"{imagined:.5f}", f"{middle / imagined - 1:+.1%}",
+        )  # fmt: skip
+    Console(width=150).print(view)
+    hours = sum(s["training_seconds"] for row in results["rows"] for s in row["seeds"]) / 3600
+    print(f"{len(first['seeds'])} seeds; {results['versions']['machine']}; --rerun takes {hours:.1f} hours\n")
+
+
+def draw_figures(folder: Path, debug: bool) -> None:
+    """Pictures of the test split, each with its drawing below, by the pretrained weights."""
+    from agents.checkpoints import Drawer
+    from scripts.evaluate import write_sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (recipe, refine) in PICTURES.items():
+        drawer = Drawer.from_pretrained(recipe)
+        path, most = folder / f"{name}.png", 2 if debug else None
+        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, 0 if debug else refine, most)
+        print(f"{name} ({recipe}) -> {path}")
+
+
+def main(arguments: Arguments) -> None:
+    import torch
+
+    from agents.ablations import TABLES
+
+    torch.set_num_threads(1)
+    for table in TABLES if arguments.what == "all" else [arguments.what]:
+        if table == "figures":
+            continue
+        kept = arguments.results / f"{table}.json"
+        if arguments.rerun:
+            show(table, rerun(table, arguments))
+        elif kept.exists():
+            show(table, json.loads(kept.read_text()))
+        else:
+            print(f"{table}: no results kept at {kept}; --rerun trains its rows, some hours on one core")
+    if arguments.what in ("figures", "all"):
+        draw_figures(arguments.out, arguments.preset == "debug")
+
+
+if __name__ == "__main__":
+    run(main, Arguments)
