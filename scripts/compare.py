@@ -14,7 +14,7 @@ import tyro
 
 from scripts.common import run, versions
 
-CALLS = (1_024, 8_192)  # of the renderer, that short runs of the drawer may make
+CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Arguments:
     """Of each kind of run."""
     steps: int = 1_000_000
     """Of PPO: calls of the renderer."""
-    pictures: int = 300_000
+    pictures: int = 100_000
     """That the drawer is trained on, where it may call the renderer as often as PPO."""
-    short: int = 60_000
+    short: int = 30_000
     """Pictures of the drawers that may call the renderer less often."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""

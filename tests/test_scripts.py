@@ -199,7 +199,7 @@ def test_compare(tmp_path):
     done = script("compare", "quickstart", "--preset", "debug", *files)
     assert "drawer-2048" in done.stdout
     results = json.loads((tmp_path / "c.json").read_text())
-    assert set(results["runs"]) == {"ppo-0", "drawer-1024-0", "drawer-8192-0", "drawer-2048-0"}
+    assert set(results["runs"]) == {"ppo-0", "drawer-1024-0", "drawer-256-0", "drawer-2048-0"}
     assert results["runs"]["drawer-1024-0"]["curve"][-1][0] <= 1024
     (tmp_path / "c.png").unlink()
     done = script("compare", "quickstart", "--preset", "debug", *files)
