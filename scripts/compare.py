@@ -127,7 +127,9 @@ def summary(results: dict) -> list[tuple[str, str]]:
     final = np.median(over_seeds("ppo", lambda r: last(r)[2]))
     steps, seconds = (np.median(over_seeds("ppo", lambda r, k=k: last(r)[k])) for k in (0, 1))
     full = kinds[-1]
-    same_time = over_seeds(full, lambda r: [row[2] for row in r["curve"] if row[1] <= seconds][-1])
+    same_time = over_seeds(
+        full, lambda r: ([row[2] for row in r["curve"] if row[1] <= seconds] or [np.nan])[-1]
+    )
     lines.append((f"validation: PPO after {seconds:,.0f} s", f"{final:.5f}"))
     lines.append((f"validation: {full} after the same time", f"{np.median(same_time):.5f}"))
     for kind in kinds[1:]:
@@ -157,18 +159,20 @@ def draw_figure(results: dict, path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     colors = dict(zip(kinds, ("tab:red", "tab:cyan", "tab:blue", "tab:green"), strict=False))
     for kind, runs in kinds.items():
+        calls = int(np.median([r["curve"][-1][0] for r in runs]))
+        label = "PPO" if kind == "ppo" else f"drawer, {calls:,} calls"
         for axes, column in ((left, 0), (right, 1)):
             if column == 0 and kind != "ppo":  # all its calls come before the first picture
                 last = np.array([r["curve"][-1] for r in runs])
                 low, middle, high = np.percentile(last[:, 2], (25, 50, 75))
                 bar = [[middle - low], [high - middle]]
-                axes.errorbar(np.median(last[:, 0]), middle, bar, fmt="o", color=colors[kind], label=kind)
+                axes.errorbar(np.median(last[:, 0]), middle, bar, fmt="o", color=colors[kind], label=label)
                 continue
             ends = max(r["curve"][0][column] for r in runs), min(r["curve"][-1][column] for r in runs)
             at = np.geomspace(max(ends[0], 1), max(ends[1], 2), 100)
             curves = [np.interp(at, *np.array(r["curve"])[:, [column, 2]].T) for r in runs]
             low, middle, high = np.percentile(curves, (25, 50, 75), 0)
-            axes.plot(at, middle, color=colors[kind], label=kind)
+            axes.plot(at, middle, color=colors[kind], label=label)
             axes.fill_between(at, low, high, color=colors[kind], alpha=0.3, lw=0)
     for axes, label in ((left, "calls of the renderer"), (right, "seconds, one thread")):
         axes.axhline(results["blank"], color="gray", ls=":", label="blank canvas")

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.baselines.vec_env import CanvasVecEnv, seen
+from agents.baselines.vec_env import seen
 from agents.checkpoints import load_weights, read_config
 from agents.recipes import Recipe
+from drawenv.renderers import shown
 
 
 class SmallCNN(BaseFeaturesExtractor):
@@ -66,15 +68,13 @@ class Policy:
         """
         config = read_config(Path(folder))
         if "hyperparameters" not in config:
-            raise FileNotFoundError(
-                f"{folder} holds no policy: no config.json that scripts/train_ppo.py wrote"
-            )
+            raise FileNotFoundError(f"{folder} holds no policy of scripts/train_ppo.py")
         recipe = Recipe(**config["recipe"])
-        env = CanvasVecEnv.of(recipe, 1)
-        policy = ActorCriticCnnPolicy(
-            env.observation_space, env.action_space, lambda _: 0.0,
-            **policy_options(config["hyperparameters"]),
-        )  # fmt: skip
+        renderer = recipe.renderer()
+        channels = renderer.channels + (recipe.hint or [shown(renderer)])[0] + 1
+        picture = Box(0, 255, (channels, recipe.size, recipe.size), np.uint8)  # as CanvasVecEnv's
+        options = policy_options(config["hyperparameters"])
+        policy = ActorCriticCnnPolicy(picture, renderer.action_spec.box, lambda _: 0.0, **options)
         load_weights(policy, Path(folder) / "policy.safetensors")
         policy.set_training_mode(False)
         return cls(policy, recipe)
