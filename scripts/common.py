@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 # Without these the C library hands large tensors back to the system after every operation, and
@@ -65,6 +65,20 @@ def progress(**options):
         TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), **options,
     )  # fmt: skip
+
+
+def together(title: str, todo: Mapping[str, Callable[[], None]], jobs: int) -> None:
+    """Do what has names, ``jobs`` at a time, with a progress bar; the first error ends it."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    with progress() as bar, ThreadPoolExecutor(jobs) as pool:
+        task = bar.add_task(title, total=len(todo), note="")
+        futures = {pool.submit(work): name for name, work in todo.items()}
+        for future in as_completed(futures):
+            if future.exception():
+                pool.shutdown(wait=False, cancel_futures=True)
+            future.result()
+            bar.update(task, advance=1, note=futures[future])
 
 
 def save_sheet(rows: list, path: Path, columns: int = 10) -> None:

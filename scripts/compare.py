@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import run, versions
+from scripts.common import run, together, versions
 
 CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
 
@@ -39,7 +39,7 @@ class Arguments:
     pictures: int = 100_000
     """That the drawer is trained on, where it may call the renderer as often as PPO."""
     short: int = 30_000
-    """Pictures of the drawers that may call the renderer less often."""
+    """Pictures of the drawers that may call the renderer less often, and fit C for 20 s."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""
     rerun: bool = False
@@ -50,15 +50,17 @@ class Arguments:
 
 def plan(arguments: Arguments) -> dict[str, list[list[str]]]:
     """The commands of each run, by the run's name: KIND-SEED."""
-    size = ["--threads", "1", *(["--preset", "debug"] if arguments.preset == "debug" else [])]
+    debug = arguments.preset == "debug"
+    size = ["--threads", "1", *(["--preset", "debug"] if debug else [])]
     runs = {}
     for seed in range(arguments.seeds):
         tail = [arguments.recipe, "--seed", str(seed), *size]
         runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(arguments.steps)]]
         for calls in (*CALLS, arguments.steps):
-            pictures = arguments.pictures if calls == arguments.steps else arguments.short
+            short = [] if calls == arguments.steps else ["--seconds", "1" if debug else "20"]
+            pictures = arguments.short if short else arguments.pictures
             runs[f"drawer-{calls}-{seed}"] = [
-                ["train_canvas", *tail, "--calls", str(calls)],
+                ["train_canvas", *tail, "--calls", str(calls), *short],
                 ["train_drawer", *tail, "--pictures", str(pictures)],
             ]
     return runs
@@ -74,7 +76,6 @@ def train(name: str, commands: list[list[str]], folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise ValueError(f"{name} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-        print(name, done.stdout.strip(), flush=True)
 
 
 def measure(name: str, folder: Path, limit: int | None) -> dict:
@@ -204,8 +205,8 @@ def main(arguments: Arguments) -> None:
         task = get_recipe(recipe)
         commands = plan(arguments)
         folders = {name: arguments.runs / f"{recipe}-{name}" for name in commands}
-        with ThreadPoolExecutor(arguments.jobs) as pool:  # list: errors are raised where results are taken
-            list(pool.map(lambda name: train(name, commands[name], folders[name]), commands))
+        todo = {name: partial(train, name, commands[name], folders[name]) for name in commands}
+        together("training", todo, arguments.jobs)
         torch.set_num_threads(1)
         random = evaluate(Drawer.new(task), "random", limit=limit)
         results = {

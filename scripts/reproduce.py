@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import run, versions
+from scripts.common import run, together, versions
 from scripts.compare import train
 
 UNIT = 262_144  # pixels of 64 patches, and of a page: what the paper's "pixelwise loss" may sum over
@@ -74,9 +74,11 @@ def rerun(table: str, arguments: Arguments) -> dict:
                 shutil.copy(source / file, folder / file)
         train(name, commands, folder)
 
-    with ThreadPoolExecutor(arguments.jobs) as pool:  # list: errors are raised where results are taken
-        list(pool.map(lambda job: train(*job, arguments.runs / job[0]), canvases.values()))
-        list(pool.map(lambda job: draw(*job), jobs))
+    fits = {
+        name: partial(train, name, commands, arguments.runs / name) for name, commands in canvases.values()
+    }
+    together("canvas networks", fits, arguments.jobs)
+    together("drawers", {job[0]: partial(draw, *job) for job in jobs}, arguments.jobs)
     torch.set_num_threads(1)
     rows = []
     for row in TABLES[table]:

@@ -17,7 +17,7 @@ SCRIPTS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem != "c
 
 def script(name, *arguments, code=0):
     command = [sys.executable, f"scripts/{name}.py", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
