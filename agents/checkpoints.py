@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -267,8 +268,8 @@ class Drawer(ModelHubMixin):
         votes, strokes are the rooms agreed upon, see ``from_all_sides``.
         """
         if self.recipe.votes:
-            alone = replace(self.recipe, votes=0)
-            once = Drawer(alone, self.network, self.canvas)
+            once = copy(self)
+            once.recipe = replace(self.recipe, votes=0)
             drawings = from_all_sides(lambda seen: once.drawings(seen, refine), hints, self.recipe.votes)
             return stacked([drawing.actions for drawing in drawings])
         blank = self.renderer.blank(len(hints), self.recipe.size)

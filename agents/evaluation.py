@@ -20,7 +20,7 @@ from drawenv.drawing import joined
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.renderers import PageRenderer
 
-AGENTS = ("drawer", "ppo", "random", "blank", "truth")
+AGENTS = ("drawer", "random", "blank", "truth")
 
 
 @torch.no_grad()
@@ -96,32 +96,28 @@ def evaluate_pages(
 
 def evaluate(
     drawer: Drawer, agent: str = "drawer", targets=None, refine: int = 0, seed: int = 0,
-    limit: int | None = None, report: Callable[[int, int], None] | None = None, policy=None,
+    limit: int | None = None, report: Callable[[int, int], None] | None = None,
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 
     Args:
-        drawer: whose task it is.
-        agent: ``"drawer"``, ``"ppo"`` (``policy``'s strokes, of which those are kept that the drawer
-            would keep), ``"random"`` (uniform actions), ``"blank"`` (no strokes) or ``"truth"``
+        drawer: whose task it is; a ``Policy`` too.
+        agent: ``"drawer"``, ``"random"`` (uniform actions), ``"blank"`` (no strokes) or ``"truth"``
             (the shapes that the targets are made of: the best that could be drawn).
         targets: what to draw; the recipe's test split if None.
         refine: gradient steps on the strokes after drawing.
         seed: of the random agent.
         limit: only the first so many pictures.
         report: called with (pictures done, of how many).
-        policy: an ``agents.baselines.Policy``, for the agent ppo.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the
-        same strokes under C), ``mse_blank``, ``mse_over_blank``, ``psnr``, ``iou``, ``strokes``
-        (mean kept), ``seconds_per_image`` (in batches of 100), stroke recovery where the
+        same strokes under C, if there is one), ``mse_blank``, ``mse_over_blank``, ``psnr``, ``iou``,
+        ``strokes`` (mean kept), ``seconds_per_image`` (in batches of 100), stroke recovery where the
         targets know their strokes, and what ``SCORES`` has for the recipe's kind of targets.
     """
     if agent not in AGENTS:
         raise ValueError(f"agent must be one of {', '.join(AGENTS)}, got {agent!r}")
-    if (agent == "ppo") != (policy is not None):
-        raise ValueError("the agent ppo needs a policy, and no other agent takes one")
     recipe, renderer, rng = drawer.recipe, drawer.renderer, np.random.default_rng(seed)
     score = SCORES.get(str(targets or recipe.targets).partition(":")[0])
     targets = load_pictures(targets if targets is not None else f"{recipe.targets}:test", recipe.size)
@@ -130,7 +126,8 @@ def evaluate(
     images = targets.images[:limit]
     drawings: list[Drawing] = []
     polylines = getattr(renderer, "polylines", None)  # a renderer of strokes has it
-    sums = dict.fromkeys(("mse", "mse_canvas", "mse_blank", "iou", "strokes", "seconds"), 0.0)
+    names = ("mse", "mse_canvas", "mse_blank", "iou", "strokes", "seconds")
+    sums = {name: 0.0 for name in names if drawer.canvas or name != "mse_canvas"}
     recovery: list[dict] = []
     for start in range(0, len(images), 100):
         batch = images[start : start + 100]
@@ -139,9 +136,6 @@ def evaluate(
         begun = time.perf_counter()
         if agent == "drawer":
             actions, keep = drawer.strokes(hints, refine)
-        elif policy:
-            actions = policy.actions(hints)
-            keep = drawer.worth_keeping(hints, actions)
         elif agent == "truth" and targets.shapes:
             shapes = targets.shapes[start : start + len(batch)]
             actions, keep = stacked([renderer.action_spec.to_action(physical) for physical in shapes])
@@ -152,9 +146,10 @@ def evaluate(
             keep = np.ones(shape[:2], bool)
         sums["seconds"] += time.perf_counter() - begun
         canvas = draw_kept(renderer, actions, keep, blank)[:, : batch.shape[1]]
-        imagined = draw_imagined(drawer.canvas, actions, keep, blank)[:, : batch.shape[1]]
         sums["mse"] += mse(canvas, batch).sum()
-        sums["mse_canvas"] += (imagined - to_unit(batch)).square().mean((1, 2, 3)).sum().item()
+        if drawer.canvas:
+            imagined = draw_imagined(drawer.canvas, actions, keep, blank)[:, : batch.shape[1]]
+            sums["mse_canvas"] += (imagined - to_unit(batch)).square().mean((1, 2, 3)).sum().item()
         sums["mse_blank"] += mse(blank[:, : batch.shape[1]], batch).sum()
         sums["iou"] += iou(canvas, batch).sum()
         sums["strokes"] += keep.sum()

@@ -83,12 +83,15 @@ def main(arguments: Arguments) -> None:
     get_recipe(arguments.recipe)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    policy, weights = None, arguments.weights
     if arguments.agent == "ppo":
         from agents.baselines import Policy
 
-        policy, weights = Policy.from_pretrained(weights or Path("runs") / f"ppo-{arguments.recipe}"), None
-    drawer = Drawer.from_pretrained(weights or arguments.recipe)
+        drawer = Policy.from_pretrained(arguments.weights or Path("runs") / f"ppo-{arguments.recipe}")
+    else:
+        drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe)
+    agent = "drawer" if arguments.agent == "ppo" else arguments.agent
+    if arguments.sheet and agent != "drawer":
+        raise ValueError(f"--sheet shows drawings of the agents drawer and ppo, not of {agent}")
     if arguments.votes is not None:
         drawer.recipe = replace(drawer.recipe, votes=arguments.votes)
     targets = str(arguments.images) if arguments.images else arguments.targets
@@ -105,15 +108,13 @@ def main(arguments: Arguments) -> None:
             bar.update(task, completed=done, total=n, note=f"{done}/{n}")
 
         if drawer.recipe.stride:
-            if arguments.agent != "drawer":
+            if agent != "drawer":
                 raise ValueError(f"{arguments.recipe} slides over pages: only the agent drawer does that")
             limit = 2 if arguments.preset == "debug" else arguments.limit
             figures = evaluate_pages(drawer, targets, arguments.refine, limit, report, **sliding)
         else:
             limit = 50 if arguments.preset == "debug" else arguments.limit
-            figures = evaluate(
-                drawer, arguments.agent, targets, arguments.refine, arguments.seed, limit, report, policy
-            )
+            figures = evaluate(drawer, agent, targets, arguments.refine, arguments.seed, limit, report)
     result = {
         "recipe": arguments.recipe,
         "agent": arguments.agent,

@@ -8,7 +8,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 from agents import get_recipe
 from agents.baselines import CanvasVecEnv, Policy, hyperparameters, train_ppo
 from agents.baselines.vec_env import seen
-from agents.checkpoints import Drawer, write_config
+from agents.checkpoints import write_config
 from agents.evaluation import evaluate
 from drawenv.envs import CanvasVectorEnv
 from drawenv.renderers import RectangleRenderer
@@ -95,8 +95,11 @@ def test_ppo_learns_and_goes_on(tmp_path):
     assert last["seconds"] > torn["seconds"]
     write_config(tmp_path, recipe=recipe.as_dict(), hyperparameters=options)
     policy = Policy.from_pretrained(tmp_path)
-    figures = evaluate(Drawer.new(recipe), "ppo", "symbols-2:test", limit=100, policy=policy)
+    figures = evaluate(policy, targets="symbols-2:test", limit=100)
     assert 0 < figures["mse"] <= figures["mse_blank"]  # a stroke that does harm is not kept
+    assert "mse_canvas" not in figures
+    with pytest.raises(ValueError, match="no canvas to refine through"):
+        evaluate(policy, targets="symbols-2:test", refine=1)
     (tmp_path / "training.zip").write_bytes(b"no zip")
     with pytest.raises(ValueError, match="damaged"):
         train_ppo(recipe, {**options, "n_timesteps": 50_000}, tmp_path)

@@ -12,7 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.baselines.vec_env import seen
-from agents.checkpoints import load_weights, read_config
+from agents.checkpoints import Drawer, load_weights, read_config
 from agents.recipes import Recipe
 from drawenv.renderers import shown
 
@@ -47,8 +47,11 @@ def policy_options(hyperparameters: dict) -> dict:
     return {**options, "features_extractor_class": SmallCNN, "features_extractor_kwargs": cnn}
 
 
-class Policy:
-    """An SB3 policy that draws pictures like a ``Drawer``, its mean action at each stroke.
+class Policy(Drawer):
+    """An SB3 policy that draws pictures as a ``Drawer`` does, its mean action at each stroke.
+
+    It has neither a drawer network nor a canvas network: nothing refines its strokes, and it imagines
+    no target where the task is to translate.
 
     Args:
         policy: what SB3 trained.
@@ -56,17 +59,19 @@ class Policy:
     """
 
     def __init__(self, policy: ActorCriticPolicy, recipe: Recipe):
-        self.policy, self.recipe, self.renderer = policy, recipe, recipe.renderer()
+        super().__init__(recipe, network=None, canvas=None)  # ty: ignore[invalid-argument-type]
+        self.policy = policy
 
     @classmethod
-    def from_pretrained(cls, folder: Path) -> Policy:
+    def from_pretrained(cls, pretrained_model_name_or_path, **_) -> Policy:
         """A policy from a folder that ``train_ppo.py`` wrote.
 
         Raises:
             FileNotFoundError: it holds none.
             ValueError: damaged or foreign weights.
         """
-        config = read_config(Path(folder))
+        folder = Path(pretrained_model_name_or_path)
+        config = read_config(folder)
         if "hyperparameters" not in config:
             raise FileNotFoundError(f"{folder} holds no policy of scripts/train_ppo.py")
         recipe = Recipe(**config["recipe"])
@@ -75,17 +80,29 @@ class Policy:
         picture = Box(0, 255, (channels, recipe.size, recipe.size), np.uint8)  # as CanvasVecEnv's
         options = policy_options(config["hyperparameters"])
         policy = ActorCriticCnnPolicy(picture, renderer.action_spec.box, lambda _: 0.0, **options)
-        load_weights(policy, Path(folder) / "policy.safetensors")
+        load_weights(policy, folder / "policy.safetensors")
         policy.set_training_mode(False)
         return cls(policy, recipe)
 
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """The hints uint8 ``[n, C', size, size]`` themselves; None where the task is to translate."""
+        return None if self.recipe.hint else hints
+
     @torch.no_grad()
-    def actions(self, hints: np.ndarray) -> np.ndarray:
-        """Strokes for hints uint8 ``[n, C', side, side]``: float32 ``[n, strokes, action_dim]``."""
-        canvas = self.renderer.blank(len(hints), self.recipe.size)
+    def actions(
+        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
+    ) -> np.ndarray:
+        """Every stroke that the policy chooses: see ``Drawer.actions``.
+
+        Raises:
+            ValueError: ``refine`` is not 0.
+        """
+        if refine:
+            raise ValueError(f"refine must be 0: PPO learns no canvas to refine through, got {refine}")
+        canvas, strokes = before.copy(), strokes or self.recipe.strokes
         actions = []
-        for k in range(self.recipe.strokes):
-            progress = np.full((len(hints), 1), k / self.recipe.strokes, np.float32)
+        for k in range(strokes):
+            progress = np.full((len(hints), 1), k / strokes, np.float32)
             action, _ = self.policy.predict(seen(canvas, hints, progress), deterministic=True)
             self.renderer.draw(canvas, action)
             actions.append(action)

@@ -63,8 +63,8 @@ class _Validate(BaseCallback):
     def _on_step(self) -> bool:
         seconds = self.before + time.monotonic() - self.start
         policy = Policy(cast(ActorCriticPolicy, self.model.policy), self.recipe)
-        actions = policy.actions(self.hints)
-        blank = policy.renderer.blank(len(actions), self.recipe.size)
+        blank = policy.renderer.blank(len(self.hints), self.recipe.size)
+        actions = policy.actions(self.hints, blank)
         canvas = draw_kept(policy.renderer, actions, np.ones(actions.shape[:2], bool), blank)
         error = float(mse(canvas[:, : self.pictures.shape[1]], self.pictures).mean())
         self.row = {"steps": self.num_timesteps, "seconds": round(seconds, 1), "mse": error}
