@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import run, together, versions
+from scripts.common import run, save_sheet, together, versions
 
 CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
 
 
 @dataclass
 class Arguments:
-    """Trains what is not yet trained (run again to go on), measures on the test split, draws a figure.
+    """Trains what is not yet trained (run again to go on), measures on the test split, draws figures.
 
     Where the results are kept already, only prints them and draws the figure.
     """
@@ -29,7 +29,8 @@ class Arguments:
     out: Path | None = None
     """The results (default: results/compare-RECIPE.json)."""
     figure: Path | None = None
-    """The figure drawn from them (default: docs/compare-RECIPE.png)."""
+    """The figure drawn from them (default: docs/compare-RECIPE.png); where it measures, also
+    what seed 0 of each kind drew (compare-RECIPE-drawings.png)."""
     runs: Path = Path("runs/compare")
     """Folder of the trainings."""
     seeds: int = 3
@@ -78,23 +79,27 @@ def train(name: str, commands: list[list[str]], folder: Path) -> None:
             raise ValueError(f"{name} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
 
 
-def measure(name: str, folder: Path, limit: int | None) -> dict:
-    """A run's curve of validation errors, and its figures on the test split."""
+def load(folder: Path):
+    """What a run trained: a ``Policy`` or a ``Drawer``."""
     from agents.baselines import Policy
-    from agents.checkpoints import Drawer, read_config
+    from agents.checkpoints import Drawer
+
+    return (Policy if (folder / "policy.safetensors").exists() else Drawer).from_pretrained(folder)
+
+
+def measure(folder: Path, limit: int | None) -> dict:
+    """A run's curve of validation errors, and its figures on the test split."""
+    from agents.checkpoints import read_config
     from agents.evaluation import evaluate
 
     config, rows = read_config(folder), []
     for line in (folder / "log.jsonl").read_text().splitlines():
         rows.append(json.loads(line))
-    if name.startswith("ppo"):
-        policy = Policy.from_pretrained(folder)
-        figures = evaluate(Drawer.new(policy.recipe), "ppo", limit=limit, policy=policy)
-        del figures["mse_canvas"]  # there is no canvas network in PPO
+    figures = evaluate(load(folder), limit=limit)
+    if "policy" in config:
         curve = [[row["steps"], row["seconds"], row["mse"]] for row in rows]
         command = [config["policy"]["command"]]
     else:
-        figures = evaluate(Drawer.from_pretrained(folder), limit=limit)
         fit = config["canvas"]
         curve = [[fit["renderer_calls"], fit["seconds"] + row["seconds"], row["mse"]] for row in rows]
         command = [fit["command"], config["drawer"]["command"]]
@@ -182,13 +187,27 @@ def draw_figure(results: dict, path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel=label)
     left.set_ylabel("mean squared error under the real renderer")
     left.legend(fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
+
+
+def draw_examples(folders: list[Path], split: str, path: Path) -> None:
+    """Twenty pictures, and below each what the runs drew."""
+    from drawenv import load_pictures
+
+    drawers = [load(folder) for folder in folders]
+    images = load_pictures(split, drawers[0].recipe.size).images
+    images = images[:: max(len(images) // 20, 1)][:20]
+    rows = []
+    for target, *drawings in zip(images, *(drawer.drawings(images) for drawer in drawers), strict=True):
+        rows.append(([target, *(drawing.render(128)[None] for drawing in drawings[:-1])], drawings[-1]))
+    save_sheet(rows, path, columns=20)
 
 
 def main(arguments: Arguments) -> None:
     recipe = arguments.recipe
     out = arguments.out or Path("results") / f"compare-{recipe}.json"
+    figure = arguments.figure or Path("docs") / f"compare-{recipe}.png"
+    figure.parent.mkdir(parents=True, exist_ok=True)
     limit = None
     if arguments.preset == "debug":
         arguments.seeds, arguments.steps, arguments.pictures, arguments.short, limit = 1, 2048, 256, 256, 50
@@ -212,16 +231,18 @@ def main(arguments: Arguments) -> None:
         results = {
             "command": f"scripts/compare.py {recipe}", "targets": f"{task.targets}:test",
             "versions": versions(), "blank": random["mse_blank"], "random": random["mse"],
-            "runs": {name: measure(name, folder, limit) for name, folder in folders.items()},
+            "runs": {name: measure(folder, limit) for name, folder in folders.items()},
         }  # fmt: skip
         reference = Path("results") / f"{recipe}-reference.json"
         if reference.exists():
             results["reference"] = json.loads(reference.read_text())["mse"]
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(results) + "\n")
+        drawn = figure.with_stem(f"{figure.stem}-drawings")
+        draw_examples([folders[name] for name in folders if name.endswith("-0")], results["targets"], drawn)
+        print(f"-> {drawn}")
     for label, value in summary(results):
         print(f"{label:60} {value}")
-    figure = arguments.figure or Path("docs") / f"compare-{recipe}.png"
     draw_figure(results, figure)
     print(f"-> {figure}")
 
