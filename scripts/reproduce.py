@@ -89,8 +89,9 @@ def rerun(table: str, arguments: Arguments) -> dict:
             measure = evaluate_pages if drawer.recipe.stride else evaluate
             limit = 2 if debug else None
             seconds = config["drawer"]["validation"]["seconds"] + config["canvas"]["seconds"]
-            command = config["drawer"]["command"]
-            figures.append({"command": command, "training_seconds": seconds, **measure(drawer, limit=limit)})
+            notes = {"command": config["drawer"]["command"], "training_seconds": seconds}
+            notes["canvas_error"] = config["canvas"]["error_of_blank"]
+            figures.append(notes | measure(drawer, limit=limit))
             print(row.label, f"seed {seed}: mse {figures[-1]['mse']:.5f}", flush=True)
         rows.append({"label": row.label, "paper": row.paper, "seeds": figures})
     results = {"command": f"scripts/reproduce.py {table} --rerun", "versions": versions(), "rows": rows}
@@ -106,21 +107,21 @@ def show(table: str, results: dict) -> None:
     from rich.table import Table
 
     view = Table("", "paper", "to row 1", "mse", "lowest to highest", "/ blank", title=table)
-    for name in ("to row 1", f"sum over {UNIT:,} px", "under C", "gap"):
+    for name in ("to row 1", f"sum over {UNIT:,} px", "under C", "gap", "C's error"):
         view.add_column(name)
     first = results["rows"][0]
     base = np.median([s["mse"] for s in first["seeds"]])
     for row in results["rows"]:
         mse = np.array([s["mse"] for s in row["seeds"]])
-        imagined = np.median([s["mse_canvas"] for s in row["seeds"]])
+        imagined, fit = (np.median([s[k] for s in row["seeds"]]) for k in ("mse_canvas", "canvas_error"))
         middle, blank = np.median(mse), row["seeds"][0]["mse_blank"]
         paper = [f"{row['paper']:.4f}", f"{row['paper'] / first['paper']:.2f}"] if row["paper"] else ["", ""]
         view.add_row(
             row["label"], *paper, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
             f"{middle / blank:.3f}", f"{middle / base:.2f}", f"{middle * UNIT:,.0f}",
-            f"{imagined:.5f}", f"{middle / imagined - 1:+.1%}",
+            f"{imagined:.5f}", f"{middle / imagined - 1:+.1%}", f"{fit:.2%}",
         )  # fmt: skip
-    Console(width=150).print(view)
+    Console(width=160).print(view)
     hours = sum(s["training_seconds"] for row in results["rows"] for s in row["seeds"]) / 3600
     print(f"{len(first['seeds'])} seeds; {results['versions']['machine']}; --rerun takes {hours:.1f} hours\n")
 

@@ -72,7 +72,7 @@ def test_evaluation_of_blank_and_random(saved):
     assert evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= blank["mse"]  # useless strokes go
     with pytest.raises(ValueError, match="agent must be one of"):
         evaluate(drawer, "sac")
-    with pytest.raises(ValueError, match="needs a policy"):
+    with pytest.raises(ValueError, match="'ppo'"):
         evaluate(drawer, "ppo")
 
 
