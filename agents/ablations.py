@@ -31,17 +31,12 @@ _SHORT = replace(_DIGITS, pictures=60_000)
 through_learned = replace(_SHORT, name="through_learned")
 through_refitted = replace(_SHORT, name="through_refitted", refit=True)
 through_straight = replace(_SHORT, name="through_straight", real_from=0.0)
-through_straight_refitted = replace(_SHORT, name="through_straight_refitted", real_from=0.0, refit=True)
 through_exact = replace(_SHORT, name="through_exact", exact=True)
 
 _ROUGH = replace(_SHORT, canvas={"dots": 10})
 rough_learned = replace(_ROUGH, name="rough_learned")
 rough_refitted = replace(_ROUGH, name="rough_refitted", refit=True)
 rough_straight = replace(_ROUGH, name="rough_straight", real_from=0.0)
-
-_CRUDE = replace(_SHORT, canvas={"dots": 4})
-crude_learned = replace(_CRUDE, name="crude_learned")
-crude_refitted = replace(_CRUDE, name="crude_refitted", refit=True)
 
 
 class Row(NamedTuple):
@@ -69,12 +64,9 @@ TABLES: dict[str, list[Row]] = {
         Row("through the learned C", "through_learned"),
         Row("C refitted on the drawer's own strokes", "through_refitted"),
         Row("straight-through: values from R", "through_straight"),
-        Row("straight-through, C refitted", "through_straight_refitted"),
         Row("through the exact rasteriser", "through_exact"),
         Row("through a rough C, of 10 dots", "rough_learned"),
         Row("rough C, refitted", "rough_refitted"),
         Row("rough C, straight-through", "rough_straight"),
-        Row("through a crude C, of 4 dots", "crude_learned"),
-        Row("crude C, refitted", "crude_refitted"),
     ],
 }

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from agents.canvas import CanvasNetwork, make_canvas, to_unit
+from agents.canvas import CanvasNetwork, make_canvas
 from agents.drawer import DrawerNetwork, GlimpseNetwork
 from agents.finish import draw_kept, from_all_sides, refine_actions, stacked, useful_strokes
 from agents.imagine import RealCanvas, imagine
@@ -231,6 +231,7 @@ class Drawer(ModelHubMixin):
             picture = read_color(image, channels // 3, tuple(paper))
         if self.recipe.stride:
             return picture
+        side *= max(self.recipe.zooms)
         return np.stack([square(c, side, paper[i % len(paper)]) for i, c in enumerate(picture)])
 
     def page(
@@ -270,7 +271,9 @@ class Drawer(ModelHubMixin):
         if self.recipe.votes:
             once = copy(self)
             once.recipe = replace(self.recipe, votes=0)
-            drawings = from_all_sides(lambda seen: once.drawings(seen, refine), hints, self.recipe.votes)
+            drawings = from_all_sides(
+                lambda seen: once.drawings(seen, refine), hints, self.recipe.votes, self.recipe.zooms
+            )
             return stacked([drawing.actions for drawing in drawings])
         blank = self.renderer.blank(len(hints), self.recipe.size)
         actions = self.actions(hints, blank, refine)
@@ -291,7 +294,7 @@ class Drawer(ModelHubMixin):
         """
         if not self.recipe.hint:
             return hints
-        picture = self.network.look(to_unit(hints))[0]
+        picture = self.network.look(fitted(hints, self.recipe.hint[1]))[0]
         return None if picture is None else picture.mul(255).round().byte().numpy()
 
     @torch.no_grad()

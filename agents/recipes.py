@@ -24,6 +24,8 @@ class Recipe:
             ``test`` are used for just that.
         hint: for targets that are pairs, channels of the hints and their side in pixels: a
             translation. None: the hint is the target itself.
+        zooms: for translations: drawn are windows so many times smaller than the picture, and seen so
+            many times larger. 1 is the whole.
         strokes: strokes per picture.
         size: side of the canvas in pixels.
         stride: from one window to the next in pixels, for drawers that slide over large pictures;
@@ -61,6 +63,7 @@ class Recipe:
     env_options: dict = field(default_factory=lambda: {"thickness": 5.0})
     targets: str = "mnist"
     hint: list[int] | None = None
+    zooms: list[int] = field(default_factory=lambda: [1])
     strokes: int = 4
     size: int = 64
     stride: int = 0

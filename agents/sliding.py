@@ -158,9 +158,11 @@ def pixels(spec: ActionSpec, scale: float) -> np.ndarray:
 
 
 def fitted(windows: np.ndarray, size: int) -> torch.Tensor:
-    """Windows uint8 ``[k, C, n * size, n * size]`` as a drawer sees them: shrunk to ``size``, in [0, 1]."""
-    times = windows.shape[-1] // size
-    return to_unit(windows) if times == 1 else F.avg_pool2d(to_unit(windows), times)
+    """Windows uint8 ``[k, C, side, side]`` as a drawer sees them: ``[k, C, size, size]`` in [0, 1]."""
+    x = to_unit(windows)
+    if x.shape[-1] < size:
+        return F.interpolate(x, size=size, mode="bilinear")
+    return x if x.shape[-1] == size else F.avg_pool2d(x, x.shape[-1] // size)
 
 
 def shrink(ink: np.ndarray, scale: float) -> np.ndarray:

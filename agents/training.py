@@ -56,7 +56,7 @@ class Pictures:
     """
 
     def __init__(self, recipe: Recipe, seed: int):
-        self.targets = load_targets(recipe.targets, recipe.size)
+        self.targets = load_targets(recipe.targets, recipe.size * max(recipe.zooms))
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5))
         self.recipe, self.rng = recipe, np.random.default_rng(seed)
         renderer = recipe.renderer()
@@ -72,7 +72,8 @@ class Pictures:
         """
         before = self.blank.expand(batch, -1, -1, -1)
         if self.recipe.hint:
-            hint, target = map(to_unit, self.targets.sample_pairs(batch, self.rng))  # ty: ignore
+            pairs = zip(*self.targets.sample_pairs(batch, self.rng), strict=True)  # ty: ignore
+            hint, target = map(torch.cat, zip(*(self._window(*pair) for pair in pairs), strict=True))
             return hint, target, before
         built_in = round(self.recipe.symbols * batch)
         pictures = to_unit(self.targets.sample(batch - built_in, self.rng))
@@ -82,6 +83,18 @@ class Pictures:
             pictures = torch.cat([pictures, to_unit(self.symbols.sample(built_in, self.rng))])
         pictures = pictures.expand(-1, self.shown, -1, -1)  # gray ones in colour, where it paints
         return pictures, pictures, before
+
+    def _window(self, hint: np.ndarray, target: np.ndarray) -> tuple[Tensor, Tensor]:
+        """A window of one of the recipe's zooms, anywhere in a hint and in its target: ``[1, C, H, W]``."""
+        zoom = int(self.rng.choice(self.recipe.zooms))
+        side = target.shape[1] // zoom
+        top, left = self.rng.integers(target.shape[1] - side + 1, size=2)
+        parts = []
+        for picture, wanted in ((hint, cast(list[int], self.recipe.hint)[1]), (target, self.recipe.size)):
+            times = picture.shape[1] // target.shape[1]
+            rows, columns = (slice(times * at, times * (at + side)) for at in (top, left))
+            parts.append(fitted(picture[None, :, rows, columns], wanted))
+        return parts[0], parts[1]
 
     def drawn(self, actions: Tensor) -> None:
         """What was drawn in the last batch: of no use here."""
@@ -160,7 +173,7 @@ def validate(
     """
     half_precision, network.half_precision = network.half_precision, False
     real = RealCanvas(recipe.renderer())
-    sums = np.zeros(2)
+    sums, side = np.zeros(2), recipe.hint[1] if recipe.hint else recipe.size
     if recipe.stride:
 
         def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -177,7 +190,7 @@ def validate(
             sums += [np.square(x - target).sum() for x in (to_unit(drawing.render()).numpy(), imagined)]
     else:
         for at in range(0, len(pictures), 100):
-            hint, target = to_unit(hints[at : at + 100]), to_unit(pictures[at : at + 100])
+            hint, target = fitted(hints[at : at + 100], side), to_unit(pictures[at : at + 100])
             before = to_unit(real.renderer.blank(len(target), recipe.size))
             for i, function in enumerate((real, canvas)):
                 _, canvases = imagine(network, function, hint, before, recipe.strokes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from agents.finish import from_all_sides
+from agents.finish import from_all_sides, read_windows
 from drawenv import CanvasEnv, Drawing, load_pictures, load_targets
 from drawenv.metrics import average_precision, box_iou, ciede2000
 from drawenv.renderers import BezierRenderer, PrismRenderer, RectangleRenderer
@@ -115,7 +115,7 @@ def test_generated_plans():
         overlap = box_iou(plan.rooms, plan.rooms)
         assert (overlap[~np.eye(len(overlap), dtype=bool)] < 1e-6).all()
     hints, targets = plans.sample_pairs(4, np.random.default_rng(1))
-    assert hints.shape == (4, 1, 128, 128) and targets.shape == (4, 3, 64, 64)
+    assert hints.shape == (4, 1, 256, 256) and targets.shape == (4, 3, 64, 64)
     np.testing.assert_array_equal(plans.sample(4, np.random.default_rng(1)), targets)
     env = CanvasEnv(RectangleRenderer(), targets="plans", max_strokes=16)
     observation, _ = env.reset(seed=0)
@@ -197,6 +197,40 @@ def test_plans_drawn_from_all_sides():
     (drawing,) = from_all_sides(draw, hints, 8)
     assert len(set(seen_from)) == len(seen_from) == 8
     assert rooms(drawing) == [Room("kitchen", (4, 10, 54, 30))]
+
+
+def test_plans_drawn_in_windows():
+    """Each room is read where it is seen whole, at every zoom; what a border cuts is not."""
+    hints, true = np.zeros((2, 1, 256, 256), np.uint8), {}
+    for plan, kind, (left, top, right, bottom) in (
+        (0, "kitchen", (4, 8, 60, 30)), (0, "closet", (40, 40, 46, 44)), (1, "balcony", (0, 0, 10, 64)),
+        (1, "restroom", (29, 29, 35, 35)),
+    ):  # fmt: skip
+        value = 255 - ROOM_TYPES.index(kind)
+        hints[plan, :, 4 * top : 4 * bottom, 4 * left : 4 * right] = value
+        true.setdefault(plan, {})[kind] = (left, top, right, bottom)
+    sizes = []
+
+    def draw(seen):
+        sizes.append(len(seen))
+        drawings = []
+        for picture in seen[:, 0]:
+            found = []
+            for value in np.unique(picture[picture > 0]):
+                rows, columns = np.nonzero(picture == value)
+                box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+                found.append(Room(ROOM_TYPES[255 - value], tuple(box * 64.0 / len(picture))))
+            drawings.append(draw_rooms(found))
+        return drawings
+
+    for zooms, wide in (([1], True), ([2], False), ([4], False), ([1, 2, 4], True)):
+        for plan, found in enumerate(read_windows(draw, hints, zooms)):
+            expected = set(true[plan]) - (set() if wide else {"kitchen", "balcony"})
+            assert {room.type for room in found} == expected
+            for room in found:
+                np.testing.assert_allclose(room.box, true[plan][room.type], atol=1e-3)
+    assert sizes[0] == 2 and sizes[1] < 18  # without ink nothing is drawn
+    assert read_windows(draw, np.zeros_like(hints), [1, 2]) == [[], []]
 
 
 def test_nearest_room_type():

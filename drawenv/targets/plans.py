@@ -24,8 +24,7 @@ ROOM_COLORS: dict[str, tuple[int, int, int]] = {
 ROOM_TYPES = tuple(ROOM_COLORS)
 
 GRID = 512  # plans are in px of a 512x512 page
-HINT_SIZE = 128
-_DRAWN = 256  # hints are drawn at this size, then averaged
+HINT_SIZE = 256  # hints are drawn at this size
 _TEST_SIZE, _TEST_SEED = 500, 512_512
 
 
@@ -77,8 +76,8 @@ class Plan(NamedTuple):
 
     def hint(self, size: int = HINT_SIZE) -> np.ndarray:
         """The plan as a drawing, uint8 ``[1, size, size]``, light lines on black."""
-        image = Image.new("L", (_DRAWN, _DRAWN))
-        draw, scale = ImageDraw.Draw(image), _DRAWN / GRID
+        image = Image.new("L", (HINT_SIZE, HINT_SIZE))
+        draw, scale = ImageDraw.Draw(image), HINT_SIZE / GRID
         for kind, box in zip(self.icons, (self.icon_boxes * scale).round().tolist(), strict=True):
             _draw_icon(draw, kind, *box)
         for x0, y0, x1, y1 in (self.walls * scale).round().tolist():
@@ -153,7 +152,7 @@ class Plans:
     """An endless generator of floor plans: a rectangle split into rooms, with walls, doors and icons.
 
     Args:
-        size: side of the targets in pixels; hints have 128.
+        size: side of the targets in pixels; hints have 256.
     """
 
     def __init__(self, size: int = 64):
@@ -251,7 +250,7 @@ class Plans:
         return np.concatenate([corner, corner + np.maximum(box, 6)])
 
     def pairs(self, plans: list[Plan]) -> tuple[np.ndarray, np.ndarray]:
-        """Hints uint8 ``[n, 1, 128, 128]`` and targets uint8 ``[n, 3, size, size]`` of plans."""
+        """Hints uint8 ``[n, 1, 256, 256]`` and targets uint8 ``[n, 3, size, size]`` of plans."""
         hints = np.empty((len(plans), *self.hint_shape), np.uint8)
         targets = np.empty((len(plans), *self.shape), np.uint8)
         for i, plan in enumerate(plans):
