@@ -13,10 +13,9 @@ from agents.imagine import CanvasFunction
 from drawenv import Drawing
 from drawenv.metrics import squared_error
 from drawenv.renderers import Renderer
-from drawenv.rooms import Room, agreed, draw_rooms, rooms
+from drawenv.rooms import Box, Reading, Room, agreed, draw_rooms, rooms
 
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
-EDGE = 1.0  # px of a window of 64: what ends nearer to its border may be cut off by it
 
 
 def refine_actions(
@@ -127,13 +126,12 @@ def useful_strokes(
 
 def read_windows(
     draw: Callable[[np.ndarray], list[Drawing]], hints: np.ndarray, zooms: Sequence[int]
-) -> list[list[Room]]:
-    """The rooms of plans uint8 ``[n, C', side, side]``, read from drawings of their windows.
+) -> list[list[Reading]]:
+    """Plans uint8 ``[n, C', side, side]``, read from drawings of their windows.
 
-    Windows of each zoom overlap by half; those without ink are skipped. What ends at a window's
-    border, but for the plan's own, may go on beyond it and is left to other windows.
+    Windows of each zoom overlap by half; those without ink are skipped.
     """
-    found: list[list[Room]] = [[] for _ in hints]
+    readings: list[list[Reading]] = [[] for _ in hints]
     side = hints.shape[-1]
     for zoom in zooms:
         part, span = side // zoom, 64 / zoom  # of a window, in px of the hint and of a 64-px plan
@@ -144,41 +142,43 @@ def read_windows(
         }  # fmt: skip
         places = list(windows)
         for some in (places[k : k + CHUNK] for k in range(0, len(places), CHUNK)):
-            for place, drawing in zip(some, draw(np.stack([windows[p] for p in some])), strict=True):
-                corner = np.array(place[1:]) * 64 / side
-                inside = np.stack([corner > 0, corner + span < 64])  # borders that are not the plan's
-                for kind, box in rooms(drawing):
-                    ends = np.reshape(box, (2, 2)) / zoom  # x and y: from, to
-                    if not (inside & ([ends[0], span - ends[1]] < np.array(EDGE / zoom))).any():
-                        left, top, right, bottom = (ends + corner).ravel().tolist()
-                        found[place[0]].append(Room(kind, (left, top, right, bottom)))
-    return found
+            drawings = draw(np.stack([windows[place] for place in some]))
+            for (i, x, y), drawing in zip(some, drawings, strict=True):
+                left, top = x * 64 / side, y * 64 / side
+                found = [
+                    Room(kind, (a / zoom + left, b / zoom + top, c / zoom + left, d / zoom + top))
+                    for kind, (a, b, c, d) in rooms(drawing)
+                ]
+                readings[i].append(Reading((left, top, left + span, top + span), found))
+    return readings
 
 
 def from_all_sides(
-    draw: Callable[[np.ndarray], list[Drawing]], hints: np.ndarray, votes: int, zooms: Sequence[int] = (1,)
+    draw: Callable[[np.ndarray], list[Drawing]], hints: np.ndarray, votes: float, zooms: Sequence[int] = (1,)
 ) -> list[Drawing]:
-    """Plans drawn from all eight sides, turned and mirrored: the rooms on which enough sides agree.
+    """Plans drawn from all eight sides, turned and mirrored: the rooms on which enough drawings agree.
 
     Args:
         draw: draws hints in filled rectangles.
         hints: plans, uint8 ``[n, C', side, side]``.
-        votes: of the eight, how many must agree; see ``drawenv.rooms.agreed``.
+        votes: of the drawings that show a room whole, what share must agree; see ``drawenv.rooms.agreed``.
         zooms: how many times larger windows are drawn than the whole; see ``read_windows``.
     """
-    readings: list[list[list[Room]]] = [[] for _ in hints]
+    readings: list[list[Reading]] = [[] for _ in hints]
     for turn, *mirror in product((False, True), repeat=3):  # along the diagonal, x, y
         seen = hints.swapaxes(2, 3) if turn else hints
         seen = np.flip(seen, tuple(axis for axis, flip in zip((3, 2), mirror, strict=True) if flip))
-        for reading, seen_rooms in zip(readings, read_windows(draw, seen, zooms), strict=True):
-            found = []
-            for kind, box in seen_rooms:
-                corners = np.array(box).reshape(2, 2)  # x, y
-                corners = np.sort(np.where(mirror, 64 - corners, corners), 0)
-                left, top, right, bottom = (corners[:, ::-1] if turn else corners).ravel().tolist()
-                found.append(Room(kind, (left, top, right, bottom)))
-            reading.append(found)
-    return [draw_rooms(agreed(reading, votes)) for reading in readings]
+
+        def back(box: Box, turn=turn, mirror=mirror) -> Box:
+            corners = np.array(box).reshape(2, 2)  # x, y
+            corners = np.sort(np.where(mirror, 64 - corners, corners), 0)
+            left, top, right, bottom = (corners[:, ::-1] if turn else corners).ravel().tolist()
+            return left, top, right, bottom
+
+        for own, new in zip(readings, read_windows(draw, seen, zooms), strict=True):
+            for part, found in new:
+                own.append(Reading(back(part), [Room(kind, back(box)) for kind, box in found]))
+    return [draw_rooms(agreed(own, votes)) for own in readings]
 
 
 def stacked(drawings: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -53,8 +53,8 @@ class Recipe:
         exact: train through a differentiable rasteriser of curves instead of C: the oracle that a
             learned C is held against.
         refit: go on fitting C while D trains, on D's own strokes.
-        votes: plans are drawn from all eight sides, and rooms kept on which so many drawings agree; 0
-            draws a picture once.
+        votes: plans are drawn from all eight sides, in windows of all ``zooms``, and rooms kept on which
+            this share of the drawings that show them whole agree; 0 draws a picture once.
         start_from: recipe whose drawer (but for a head of another shape) this one starts from.
     """
 
@@ -86,7 +86,7 @@ class Recipe:
     real_from: float = 1.0
     exact: bool = False
     refit: bool = False
-    votes: int = 0
+    votes: float = 0.0
     start_from: str | None = None
 
     def renderer(self) -> Renderer:
@@ -118,7 +118,7 @@ _FLOORPLAN = Recipe(
     "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
     strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
     detail=8.0, step_weight=1.0, blur_until=0.1, batch=32,
-    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=900_000, votes=3,
+    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=900_000, votes=0.375,
 )  # fmt: skip
 
 _ALL = (

@@ -15,13 +15,23 @@ from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, nearest_room_type
 
 GRID = 256  # overlaps are resolved on a grid of so many cells across
 LEAST = 0.5  # rectangles of which less is seen are no rooms
+EDGE = 1.0  # what ends so near to the border of a part of a plan, in 64ths of it, is not whole there
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in px of a 64-px plan
 
 
 class Room(NamedTuple):
     """A room: its type, one of ``ROOM_TYPES``, and left, top, right, bottom in px of a 64-px plan."""
 
     type: str
-    box: tuple[float, float, float, float]
+    box: Box
+
+
+class Reading(NamedTuple):
+    """What a drawing of a part of a plan shows: the part, and the rooms in it, both in px of the plan."""
+
+    part: Box
+    rooms: list[Room]
 
 
 def _rectangles(drawing: Drawing) -> RectangleRenderer:
@@ -84,32 +94,50 @@ def draw_rooms(rooms: Sequence[Room]) -> Drawing:
     return Drawing(renderer.action_spec.to_action(physical[order]).clip(-1, 1), renderer)
 
 
-def agreed(readings: Sequence[Sequence[Room]], votes: int) -> list[Room]:
-    """The rooms on which enough of several readings of one plan agree.
+def _whole(boxes: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Which boxes ``[n, 4]`` are whole in which parts ``[m, 4]`` of a plan: bool ``[n, m]``.
 
-    Two readings agree on a room if its type is the same and the boxes' IoU is at least 0.5. The
-    room with the most votes comes first, its box the median of its voters'; whatever overlaps it by
-    that much is settled with it.
+    What ends at a part's border may go on beyond it, unless that is the plan's own.
+    """
+    ends = np.array([0, 0, 64, 64])
+    inward = (boxes[:, None] - parts) * np.array([1, 1, -1, -1])  # [n, m, 4], px from each border
+    sides = np.tile(parts[:, 2:] - parts[:, :2], 2)
+    return (inward >= np.where(np.abs(parts - ends) < 1e-3, -64, EDGE * sides / 64)).all(2)
+
+
+def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
+    """The rooms on which enough readings of one plan agree.
+
+    Two readings agree on a room if its type is the same and the boxes' IoU is at least 0.5. The room
+    with the largest share of agreement comes first, its box the median of those that agree; whatever
+    overlaps it by that much is settled with it. What is not whole in a part counts for nothing there.
 
     Args:
-        readings: what ``rooms`` gave for each of several drawings.
-        votes: readings that must agree.
+        readings: of the plan or of its parts.
+        share: of the readings in whose parts a room is whole, how many must agree on it, in (0, 1].
     """
-    found = [room for reading in readings for room in reading]
+    found = [(room, k) for k, reading in enumerate(readings) for room in reading.rooms]
     if not found:
         return []
-    reader = np.repeat(np.arange(len(readings)), [len(reading) for reading in readings])
-    boxes, types = np.array([room.box for room in found]), np.array([room.type for room in found])
+    boxes, reader = np.array([room.box for room, _ in found]), np.array([k for _, k in found])
+    whole = _whole(boxes, np.array([reading.part for reading in readings], float))
+    mine = whole[np.arange(len(found)), reader]
+    boxes, reader, whole = boxes[mine], reader[mine], whole[mine]
+    types = np.array([room.type for room, _ in found])[mine]
     overlap = box_iou(boxes, boxes)
-    alike = (overlap >= 0.5) & (types[:, None] == types)
-    left, result = np.ones(len(found), bool), []
+    alike = ((overlap >= 0.5) & (types[:, None] == types)).astype(np.float32)
+    read = np.zeros(whole.shape, np.float32)  # [n, readings]
+    read[np.arange(len(reader)), reader] = 1
+    counts, left, result = alike @ read, np.ones(len(boxes), bool), []
     while left.any():
-        voters = alike & left & left[:, None]
-        support = np.array([len(set(reader[row])) for row in voters])
-        best = int(np.argmax(support + (overlap * voters).sum(1) / len(found) ** 2))
-        if support[best] < votes:
+        agree = (counts > 0.5).sum(1) / whole.sum(1)
+        close = (overlap * alike)[:, left].sum(1) / len(boxes) ** 2  # between equals, the one in the middle
+        best = int(np.argmax(np.where(left, agree + close, -1)))
+        if agree[best] < share:
             break
-        box = np.median(boxes[voters[best]], 0)
-        result.append(Room(str(types[best]), (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
-        left &= overlap[best] < 0.5
+        left_top_right_bottom = np.median(boxes[left & (alike[best] > 0)], 0).tolist()
+        result.append(Room(str(types[best]), tuple(left_top_right_bottom)))
+        settled = left & (overlap[best] >= 0.5)
+        counts -= alike[:, settled] @ read[settled]
+        left &= ~settled
     return result

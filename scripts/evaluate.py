@@ -40,8 +40,8 @@ class Arguments:
     """Of the random agent."""
     limit: int | None = None
     """Only the first so many pictures."""
-    votes: int | None = None
-    """Floor plans: of eight drawings, how many must agree on a room; 0 draws once (default: the recipe's)."""
+    votes: float | None = None
+    """Floor plans: what share of drawings must agree on a room; 0 draws once (default: the recipe's)."""
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
     strokes: int | None = None

@@ -11,7 +11,7 @@ from drawenv import CanvasEnv, Drawing, load_pictures, load_targets
 from drawenv.metrics import average_precision, box_iou, ciede2000
 from drawenv.renderers import BezierRenderer, PrismRenderer, RectangleRenderer
 from drawenv.renderers.color import rgb_to_lab
-from drawenv.rooms import Room, agreed, draw_rooms, rooms
+from drawenv.rooms import Reading, Room, agreed, draw_rooms, rooms
 from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, Plans, nearest_room_type
 
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
@@ -119,7 +119,7 @@ def test_generated_plans():
     np.testing.assert_array_equal(plans.sample(4, np.random.default_rng(1)), targets)
     env = CanvasEnv(RectangleRenderer(), targets="plans", max_strokes=16)
     observation, _ = env.reset(seed=0)
-    assert observation["hint"].shape == (1, 128, 128) and env.observation_space.contains(observation)
+    assert observation["hint"].shape == (1, 256, 256) and env.observation_space.contains(observation)
 
 
 @pytest.mark.parametrize("turn", range(8))
@@ -170,16 +170,32 @@ def test_rooms_of_a_drawing():
 def test_rooms_that_readings_agree_on():
     bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (50, 50, 60, 60))
     nearly = Room("bedroom", (0, 0, 40, 36))
-    assert agreed([], 1) == [] and agreed([[], []], 1) == []
-    readings = [[bedroom, closet], [bedroom], [nearly, Room("corridor", (50, 50, 60, 60))]]
-    assert agreed(readings, 2) == [bedroom]  # the median of three boxes
-    assert agreed(readings, 4) == []
-    both = agreed(readings, 1)
+
+    def whole(*readings):
+        return [Reading((0, 0, 64, 64), list(found)) for found in readings]
+
+    assert agreed([], 0.1) == [] and agreed(whole([], []), 0.1) == []
+    readings = whole([bedroom, closet], [bedroom], [nearly, Room("corridor", (50, 50, 60, 60))])
+    assert agreed(readings, 0.6) == [bedroom]  # the median of three boxes
+    assert agreed(readings + whole([], []), 0.7) == []
+    both = agreed(readings, 0.3)
     assert both[0] == bedroom and len(both) == 2  # one of the two types, not both
-    assert agreed([[bedroom, bedroom]], 2) == []  # one reading has one vote
+    assert agreed(whole([bedroom, bedroom], []), 0.6) == []  # one reading has one vote
     drawing = draw_rooms([closet, bedroom])
     assert rooms(drawing) == [bedroom, closet]  # the largest first
     assert len(draw_rooms([])) == 0
+
+
+def test_rooms_agreed_on_by_those_that_see_them_whole():
+    """Who sees a part has no say on what lies outside or is cut by its border."""
+    bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (4, 4, 8, 8))
+    cut, corner = Room("bedroom", (0, 0, 32, 32)), (0.0, 0.0, 32.0, 32.0)
+    readings = [Reading((0, 0, 64, 64), [bedroom])] + [Reading(corner, [cut, closet])] * 3
+    assert agreed(readings, 1.0) == [bedroom]
+    assert agreed(readings, 0.75) == [bedroom, closet]
+    assert agreed(readings + [Reading((32, 32, 64, 64), [])] * 4, 0.75) == [bedroom, closet]
+    nursery = Room("bedroom", (0, 0, 8, 8))  # the plan's own border cuts nothing
+    assert agreed([Reading(corner, [nursery])], 1.0) == [nursery]
 
 
 def test_plans_drawn_from_all_sides():
@@ -194,7 +210,7 @@ def test_plans_drawn_from_all_sides():
         slip = [Room("closet", (0, 0, 9, 9))] if len(seen_from) == 3 else []
         return [draw_rooms([Room("kitchen", box), *slip])]
 
-    (drawing,) = from_all_sides(draw, hints, 8)
+    (drawing,) = from_all_sides(draw, hints, 1.0)
     assert len(set(seen_from)) == len(seen_from) == 8
     assert rooms(drawing) == [Room("kitchen", (4, 10, 54, 30))]
 
@@ -224,11 +240,14 @@ def test_plans_drawn_in_windows():
         return drawings
 
     for zooms, wide in (([1], True), ([2], False), ([4], False), ([1, 2, 4], True)):
-        for plan, found in enumerate(read_windows(draw, hints, zooms)):
-            expected = set(true[plan]) - (set() if wide else {"kitchen", "balcony"})
-            assert {room.type for room in found} == expected
+        expected = [set(kinds) - (set() if wide else {"kitchen", "balcony"}) for kinds in true.values()]
+        for plan, readings in enumerate(read_windows(draw, hints, zooms)):
+            found = agreed(readings, 1.0)
+            assert {room.type for room in found} == expected[plan]
             for room in found:
                 np.testing.assert_allclose(room.box, true[plan][room.type], atol=1e-3)
+        for plan, drawing in enumerate(from_all_sides(draw, hints, 1.0, zooms)):
+            assert {room.type for room in rooms(drawing)} == expected[plan]
     assert sizes[0] == 2 and sizes[1] < 18  # without ink nothing is drawn
     assert read_windows(draw, np.zeros_like(hints), [1, 2]) == [[], []]
 
