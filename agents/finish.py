@@ -103,16 +103,24 @@ def useful_strokes(
         bool ``[B, strokes]``.
     """
     keep, seen = np.ones(actions.shape[:2], bool), slice(targets.shape[1])
-    open_rows = np.arange(len(actions)) if actions.shape[1] else np.empty(0, int)
+    strokes = actions.shape[1]
+    open_rows = np.arange(len(actions)) if strokes else np.empty(0, int)
     while len(open_rows):  # drawings from which one more may be left out
         a, t, b, kept = actions[open_rows], targets[open_rows], before[open_rows], keep[open_rows]
-        full = draw_kept(renderer, a, kept, b)[:, seen]
+        # The whole drawing, then without each stroke: [open, 1 + strokes, C, size, size].
+        layers = np.empty((len(b), strokes + 1, *b.shape[1:]), np.uint8)
+        layers[:, 0] = b
+        for k in range(strokes):
+            layers[:, k + 1] = layers[:, 0]
+            rows = kept[:, k]
+            part = layers[rows, : k + 1]
+            renderer.draw(part.reshape(-1, *b.shape[1:]), np.repeat(a[rows, k], k + 1, 0))
+            layers[rows, : k + 1] = part
+        full = layers[:, 0, seen]
         error = squared_error(full, t)
         value = np.full(kept.shape, np.inf)
-        for k in range(kept.shape[1]):
-            others = kept.copy()
-            others[:, k] = False
-            without = draw_kept(renderer, a, others, b)[:, seen]
+        for k in range(strokes):
+            without = layers[:, k + 1, seen]
             change = squared_error(full, without)
             share = (squared_error(without, t) - error) / np.maximum(change, 1)
             value[:, k] = np.where(change > 0, share, -np.inf)

@@ -102,7 +102,7 @@ class Recipe:
         return replace(
             self, canvas={**self.canvas, "hidden": 32, "dots": 16}, canvas_seconds=2.0,
             drawer={**self.drawer, "width": 16, "hidden": 32}, pictures=256, batch=16,
-            start_from=None,
+            start_from=None, zooms=self.zooms[:2],
         )  # fmt: skip
 
     def as_dict(self) -> dict:

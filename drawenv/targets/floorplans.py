@@ -36,7 +36,7 @@ class FloorPlans(Plans):
 
 
 def load_floorplans(split: str, size: int):
-    """Plans of apartments: ``train`` (747, varied without end), ``val`` (82) or ``test`` (150)."""
+    """Plans of apartments: ``train`` (746, varied without end), ``val`` (83) or ``test`` (150)."""
     if split not in ("train", "val", "test"):
         raise ValueError(f"floorplans has the splits train, val and test, not {split!r}")
     folder = find_here("floorplans/r2v_rooms.jsonl.gz", "use the built-in targets 'plans'").parent
