@@ -116,9 +116,9 @@ _SKETCH = Recipe(
 
 _FLOORPLAN = Recipe(
     "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
-    strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
+    zooms=[1, 2], strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
     detail=8.0, step_weight=1.0, blur_until=0.1, batch=32,
-    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=900_000, votes=0.375,
+    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=1_800_000, votes=0.375,
 )  # fmt: skip
 
 _ALL = (
@@ -143,11 +143,11 @@ _ALL = (
         canvas_seconds=240, refit=True, drawer={"hidden": 192}, pictures=600_000,
     ),
     _FLOORPLAN,
-    replace(_FLOORPLAN, name="plans", targets="plans"),
+    replace(_FLOORPLAN, name="plans", targets="plans", pictures=900_000),
     Recipe(
         "prism", env_id="PrismCanvas-v0", env_options={}, targets="prisms", strokes=3,
         size=32, canvas={"dots": 8}, canvas_seconds=400, refit=True, step_weight=0.3, blur_until=0.3,
-        drawer={"hidden": 192, "attend": True}, batch=32, pictures=220_000,
+        drawer={"hidden": 192, "attend": True}, batch=32, pictures=640_000,
     ),
     Recipe(
         "hollow", env_id="HollowRectangleCanvas-v0", env_options={}, targets="frames", strokes=3,

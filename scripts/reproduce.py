@@ -114,12 +114,13 @@ def show(table: str, results: dict) -> None:
     for row in results["rows"]:
         mse = np.array([s["mse"] for s in row["seeds"]])
         imagined, fit = (np.median([s[k] for s in row["seeds"]]) for k in ("mse_canvas", "canvas_error"))
+        gap = np.median([s["mse"] / s["mse_canvas"] - 1 for s in row["seeds"]])
         middle, blank = np.median(mse), row["seeds"][0]["mse_blank"]
         paper = [f"{row['paper']:.4f}", f"{row['paper'] / first['paper']:.2f}"] if row["paper"] else ["", ""]
         view.add_row(
             row["label"], *paper, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
             f"{middle / blank:.3f}", f"{middle / base:.2f}", f"{middle * UNIT:,.0f}",
-            f"{imagined:.5f}", f"{middle / imagined - 1:+.1%}", f"{fit:.2%}",
+            f"{imagined:.5f}", f"{gap:+.1%}", f"{fit:.2%}",
         )  # fmt: skip
     Console(width=160).print(view)
     hours = sum(s["training_seconds"] for row in results["rows"] for s in row["seeds"]) / 3600
