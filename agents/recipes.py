@@ -118,7 +118,7 @@ _FLOORPLAN = Recipe(
     "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
     zooms=[1, 2], strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
     detail=8.0, step_weight=1.0, blur_until=0.1, batch=32,
-    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=1_800_000, votes=0.375,
+    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=1_800_000, votes=0.3,
 )  # fmt: skip
 
 _ALL = (

@@ -109,8 +109,9 @@ def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
     """The rooms on which enough readings of one plan agree.
 
     Two readings agree on a room if its type is the same and the boxes' IoU is at least 0.5. The room
-    with the largest share of agreement comes first, its box the median of those that agree; whatever
-    overlaps it by that much is settled with it. What is not whole in a part counts for nothing there.
+    with the largest share of agreement comes first, its box the median of those that agree. Whatever
+    overlaps it by that much is settled with it, and so is a room of its type that shares half of the
+    smaller one with it. What is not whole in a part counts for nothing there.
 
     Args:
         readings: of the plan or of its parts.
@@ -125,7 +126,10 @@ def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
     boxes, reader, whole = boxes[mine], reader[mine], whole[mine]
     types = np.array([room.type for room, _ in found])[mine]
     overlap = box_iou(boxes, boxes)
-    alike = ((overlap >= 0.5) & (types[:, None] == types)).astype(np.float32)
+    same, areas = types[:, None] == types, np.prod(boxes[:, 2:] - boxes[:, :2], 1)
+    shared = overlap / (1 + overlap) * (areas[:, None] + areas)
+    settles = (overlap >= 0.5) | (same & (shared >= 0.5 * np.minimum(areas[:, None], areas)))
+    alike = (same & (overlap >= 0.5)).astype(np.float32)
     read = np.zeros(whole.shape, np.float32)  # [n, readings]
     read[np.arange(len(reader)), reader] = 1
     counts, left, result = alike @ read, np.ones(len(boxes), bool), []
@@ -137,7 +141,7 @@ def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
             break
         left_top_right_bottom = np.median(boxes[left & (alike[best] > 0)], 0).tolist()
         result.append(Room(str(types[best]), tuple(left_top_right_bottom)))
-        settled = left & (overlap[best] >= 0.5)
+        settled = left & settles[best]
         counts -= alike[:, settled] @ read[settled]
         left &= ~settled
     return result

@@ -181,6 +181,9 @@ def test_rooms_that_readings_agree_on():
     both = agreed(readings, 0.3)
     assert both[0] == bedroom and len(both) == 2  # one of the two types, not both
     assert agreed(whole([bedroom, bedroom], []), 0.6) == []  # one reading has one vote
+    smaller = Room("bedroom", (30, 30, 50, 40))  # half of it lies in the other one
+    assert agreed(whole([bedroom], [bedroom], [smaller]), 0.1) == [bedroom]
+    assert len(agreed(whole([bedroom], [smaller._replace(type="closet")]), 0.1)) == 2
     drawing = draw_rooms([closet, bedroom])
     assert rooms(drawing) == [bedroom, closet]  # the largest first
     assert len(draw_rooms([])) == 0
