@@ -218,7 +218,8 @@ class Drawer(ModelHubMixin):
         return self.drawings(hint[None], refine)[0]
 
     def read(self, image, invert: str = "auto") -> np.ndarray:
-        """A picture as this drawer sees it: uint8 ``[C', side, side]``, or of its own size if it slides.
+        """A picture as this drawer sees it: uint8 ``[C', side, side]``, or of its own size if it slides;
+        larger where the recipe zooms in.
 
         Gray drawers see light ink on black. Those in colour see a picture as it is; of a scene, its
         views side by side. See ``draw`` for arguments and errors.

@@ -17,7 +17,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from agents.canvas import to_unit
-from agents.finish import useful_strokes
+from agents.finish import CHUNK, useful_strokes
 from agents.imagine import CanvasFunction
 from agents.recipes import Recipe
 from drawenv import Drawing, load_pictures
@@ -29,7 +29,6 @@ Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
 SKETCH_SIZE = 512  # side of training pages in pixels
-CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both -> actions [k, strokes, n].
 Choose = Callable[[np.ndarray, np.ndarray], np.ndarray]

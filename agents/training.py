@@ -89,12 +89,13 @@ class Pictures:
         zoom = int(self.rng.choice(self.recipe.zooms))
         side = target.shape[1] // zoom
         top, left = self.rng.integers(target.shape[1] - side + 1, size=2)
-        parts = []
-        for picture, wanted in ((hint, cast(list[int], self.recipe.hint)[1]), (target, self.recipe.size)):
+
+        def cut(picture: np.ndarray, size: int) -> Tensor:
             times = picture.shape[1] // target.shape[1]
             rows, columns = (slice(times * at, times * (at + side)) for at in (top, left))
-            parts.append(fitted(picture[None, :, rows, columns], wanted))
-        return parts[0], parts[1]
+            return fitted(picture[None, :, rows, columns], size)
+
+        return cut(hint, cast(list, self.recipe.hint)[1]), cut(target, self.recipe.size)
 
     def drawn(self, actions: Tensor) -> None:
         """What was drawn in the last batch: of no use here."""
@@ -104,7 +105,7 @@ def drawing_loss(
     canvases: list[Tensor], target: Tensor, step_weight: float, blur: float, robust: bool = False,
     detail: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """Error per picture of the final canvas, with help.
+    """Error per picture of the final canvas, with help: a scalar.
 
     Args:
         canvases: the canvas after each stroke, each ``[B, C, H, W]``.
@@ -116,9 +117,6 @@ def drawing_loss(
             mean of all colours that a pixel may have, distances for the likeliest of them.
         detail: how much more a pixel weighs for each unit of distance from the mean colour of the
             9x9 px around it: small shapes and edges would else count for as little as their area.
-
-    Returns:
-        A scalar.
     """
     canvases = [x[:, : target.shape[1]] for x in canvases]
     weight = None

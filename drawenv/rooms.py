@@ -116,7 +116,12 @@ def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
     Args:
         readings: of the plan or of its parts.
         share: of the readings in whose parts a room is whole, how many must agree on it, in (0, 1].
+
+    Raises:
+        ValueError: the share is out of range.
     """
+    if not 0 < share <= 1:
+        raise ValueError(f"the share that must agree on a room must be over 0 and at most 1, got {share}")
     found = [(room, k) for k, reading in enumerate(readings) for room in reading.rooms]
     if not found:
         return []
@@ -139,8 +144,8 @@ def agreed(readings: Sequence[Reading], share: float) -> list[Room]:
         best = int(np.argmax(np.where(left, agree + close, -1)))
         if agree[best] < share:
             break
-        left_top_right_bottom = np.median(boxes[left & (alike[best] > 0)], 0).tolist()
-        result.append(Room(str(types[best]), tuple(left_top_right_bottom)))
+        box = np.median(boxes[left & (alike[best] > 0)], 0)
+        result.append(Room(str(types[best]), tuple(box.tolist())))
         settled = left & settles[best]
         counts -= alike[:, settled] @ read[settled]
         left &= ~settled

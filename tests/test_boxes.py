@@ -184,6 +184,8 @@ def test_rooms_that_readings_agree_on():
     smaller = Room("bedroom", (30, 30, 50, 40))  # half of it lies in the other one
     assert agreed(whole([bedroom], [bedroom], [smaller]), 0.1) == [bedroom]
     assert len(agreed(whole([bedroom], [smaller._replace(type="closet")]), 0.1)) == 2
+    with pytest.raises(ValueError, match="over 0 and at most 1, got 3"):
+        agreed(readings, 3)
     drawing = draw_rooms([closet, bedroom])
     assert rooms(drawing) == [bedroom, closet]  # the largest first
     assert len(draw_rooms([])) == 0
