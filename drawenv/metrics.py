@@ -5,14 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+_BLOCK = 16_384  # squares of 255 whose sum an int32 holds, which adds twice as fast as an int64
+
+
+@njit(cache=True, nogil=True)
+def _block_error(a, b):
+    total = np.int32(0)
+    for j in range(a.shape[0]):
+        d = np.int32(a[j]) - np.int32(b[j])
+        total = np.int32(total + np.int32(d * d))
+    return total
+
 
 @njit(cache=True, nogil=True)
 def _squared_error(a, b, out):
     for i in range(a.shape[0]):
         total = np.int64(0)
-        for j in range(a.shape[1]):
-            d = np.int32(a[i, j]) - np.int32(b[i, j])
-            total += d * d
+        for j in range(0, a.shape[1], _BLOCK):
+            total += _block_error(a[i, j : j + _BLOCK], b[i, j : j + _BLOCK])
         out[i] = total
 
 

@@ -71,11 +71,12 @@ class Easels:
             hint, self.target[i] = self._ahead[i].pop()
             if self.hint is not None:
                 self.hint[i] = hint
-        self.canvas[rows] = self._blank
-        self.strokes[rows] = 0
-        self.error[rows] = squared_error(self.canvas[rows, : self._shown], self.target[rows])
+        some = slice(None) if len(rows) == len(self.canvas) else rows  # of all there is a view, no copy
+        self.canvas[some] = self._blank
+        self.strokes[some] = 0
+        self.error[some] = squared_error(self.canvas[some, : self._shown], self.target[some])
         # A blank target has nothing to gain; one full pixel of error keeps rewards finite.
-        self.blank_error[rows] = np.maximum(self.error[rows], 255**2)
+        self.blank_error[some] = np.maximum(self.error[some], 255**2)
 
     def draw(self, actions: np.ndarray) -> np.ndarray:
         """Draw one stroke on every canvas.
@@ -95,13 +96,13 @@ class Easels:
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
         """canvas, target, progress and any hint of some easels: copies, the caller's to keep."""
+        pictures = {"canvas": self.canvas, "target": self.target}
+        if self.hint is not None:
+            pictures["hint"] = self.hint
+        copied = isinstance(rows, np.ndarray)  # to pick some is to copy them
+        observation = {name: x[rows] if copied else x[rows].copy() for name, x in pictures.items()}
         progress = self.strokes[rows] / self.max_strokes
-        observation = {
-            "canvas": self.canvas[rows].copy(),
-            "target": self.target[rows].copy(),
-            "progress": np.asarray(progress, np.float32)[..., None],
-        }
-        return observation if self.hint is None else observation | {"hint": self.hint[rows].copy()}
+        return observation | {"progress": np.asarray(progress, np.float32)[..., None]}
 
     @property
     def mse(self) -> np.ndarray:
