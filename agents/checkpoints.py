@@ -295,7 +295,7 @@ class Drawer(ModelHubMixin):
         """
         if not self.recipe.hint:
             return hints
-        picture = self.network.look(fitted(hints, self.recipe.hint[1]))[0]
+        picture = self.network.look(fitted(hints, self.recipe.hint_side))[0]
         return None if picture is None else picture.mul(255).round().byte().numpy()
 
     @torch.no_grad()
@@ -319,8 +319,7 @@ class Drawer(ModelHubMixin):
         strokes = self.recipe.strokes if strokes is None else strokes
         if strokes < 1:
             raise ValueError(f"strokes must be at least 1, got {strokes}")
-        side = self.recipe.hint[1] if self.recipe.hint else self.recipe.size
-        hint, start = fitted(hints, side), fitted(before, self.recipe.size)
+        hint, start = fitted(hints, self.recipe.hint_side), fitted(before, self.recipe.size)
         plan = self.network.look(hint)
         goal = plan[0]
         if refine and goal is None:

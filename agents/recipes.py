@@ -22,8 +22,8 @@ class Recipe:
         env_options: its keyword arguments, for instance ``thickness``.
         targets: what to draw; see ``drawenv.load_targets``. The splits ``train``, ``val`` and
             ``test`` are used for just that.
-        hint: for targets that are pairs, channels of the hints and their side in pixels: a
-            translation. None: the hint is the target itself.
+        hint: for targets that are pairs, channels of the hints and the side in pixels at which they are
+            seen: a translation. None: the hint is the target itself.
         zooms: for translations: drawn are windows so many times smaller than the picture, and seen so
             many times larger. 1 is the whole.
         strokes: strokes per picture.
@@ -96,6 +96,11 @@ class Recipe:
             return env.get_wrapper_attr("renderer")
         finally:
             env.close()
+
+    @property
+    def hint_side(self) -> int:
+        """Side in pixels at which the drawer sees hints."""
+        return self.hint[1] if self.hint else self.size
 
     def debug(self) -> Recipe:
         """The same task, so small that everything ends within seconds."""

@@ -95,7 +95,7 @@ class Pictures:
             rows, columns = (slice(times * at, times * (at + side)) for at in (top, left))
             return fitted(picture[None, :, rows, columns], size)
 
-        return cut(hint, cast(list, self.recipe.hint)[1]), cut(target, self.recipe.size)
+        return cut(hint, self.recipe.hint_side), cut(target, self.recipe.size)
 
     def drawn(self, actions: Tensor) -> None:
         """What was drawn in the last batch: of no use here."""
@@ -171,7 +171,7 @@ def validate(
     """
     half_precision, network.half_precision = network.half_precision, False
     real = RealCanvas(recipe.renderer())
-    sums, side = np.zeros(2), recipe.hint[1] if recipe.hint else recipe.size
+    sums = np.zeros(2)
     if recipe.stride:
 
         def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -188,7 +188,7 @@ def validate(
             sums += [np.square(x - target).sum() for x in (to_unit(drawing.render()).numpy(), imagined)]
     else:
         for at in range(0, len(pictures), 100):
-            hint, target = fitted(hints[at : at + 100], side), to_unit(pictures[at : at + 100])
+            hint, target = fitted(hints[at : at + 100], recipe.hint_side), to_unit(pictures[at : at + 100])
             before = to_unit(real.renderer.blank(len(target), recipe.size))
             for i, function in enumerate((real, canvas)):
                 _, canvases = imagine(network, function, hint, before, recipe.strokes)
