@@ -55,7 +55,7 @@ results: setup
 	for k in 1 3; do \
 		$(EVALUATE) prism --targets prisms-$$k:test --out results/prism-$$k.json || exit 1; \
 		$(EVALUATE) prism --targets prisms-$$k:test --refine 50 --limit 300 --out results/prism-$$k-refined.json || exit 1; done
-	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 4 --out results/mnist-4-reference.json
+	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 16 --steps 300 --out results/mnist-4-reference.json
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
 clean:

@@ -1,6 +1,6 @@
 """The learners: a canvas network that imitates the renderer, a drawer that learns through it."""
 
-from agents.checkpoints import Drawer
+from agents.agent import Agent, Drawer
 from agents.recipes import RECIPES, Recipe, get_recipe
 
-__all__ = ["RECIPES", "Drawer", "Recipe", "get_recipe"]
+__all__ = ["RECIPES", "Agent", "Drawer", "Recipe", "get_recipe"]

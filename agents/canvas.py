@@ -7,7 +7,7 @@ max or paint over what is there; where the renderer says nothing it learns that 
 from __future__ import annotations
 
 import math
-import time
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.optimizers import MuonAdam
+from agents.optim import MuonAdam
+from agents.recipes import Recipe
 from drawenv.renderers import Compose, Renderer
 
 
@@ -38,7 +39,7 @@ class CanvasNetwork(nn.Module):
         dots: soft dots per field.
         hidden: width of the MLP.
         fields: with ``compose`` None, places that one action may mark at a time (the views of a
-            scene); each channel learns which of them it takes, and a small network that sees a
+            scene); each channel learns which of them it takes, and a small network that gets a
             pixel's canvas, fields and values decides which of them show there.
     """
 
@@ -47,14 +48,14 @@ class CanvasNetwork(nn.Module):
         hidden: int = 256, fields: int = 4,
     ):  # fmt: skip
         super().__init__()
-        self.compose = compose
+        self.compose: Compose = compose
         self.paint = compose != "max"
         fields = fields if compose is None else 1
         self.shape = [fields, dots, 6 if self.paint else 4]
         self.sizes = [math.prod(self.shape), 2 * fields, channels if self.paint else 0]
         if compose is None:
             self.taken = nn.Parameter(torch.zeros(channels, fields))
-            self.see = nn.Conv2d(channels + fields, 16, 1)
+            self.encode = nn.Conv2d(channels + fields, 16, 1)
             self.compare = nn.Linear(channels, 16)
             self.decide = nn.Conv2d(16, fields, 1)
             nn.init.constant_(cast(Tensor, self.decide.bias), 2.0)  # at first a mark shows
@@ -92,7 +93,7 @@ class CanvasNetwork(nn.Module):
             return torch.lerp(canvas, values[:, :, None, None], torch.sigmoid(logits))
         if self.compose is None:
             fields = torch.sigmoid(logits)
-            x = self.see(torch.cat([canvas, fields], 1)) + self.compare(values)[:, :, None, None]
+            x = self.encode(torch.cat([canvas, fields], 1)) + self.compare(values)[:, :, None, None]
             fields = fields * torch.sigmoid(self.decide(F.silu(x)))  # [B, fields, H, W]
             share = F.conv2d(fields, torch.softmax(4 * self.taken, 1)[:, :, None, None])
             return torch.lerp(canvas, values[:, :, None, None], share)
@@ -107,18 +108,30 @@ class CanvasNetwork(nn.Module):
 
     @property
     def steps(self) -> int:
-        """Strokes on the canvases it is fitted on: paint must show on what it covers."""
+        """Strokes on the canvases of its fit: paint must show on what it covers."""
         return 4 if self.paint else 1
 
 
-def make_canvas(renderer: Renderer, **options) -> CanvasNetwork:
-    """The canvas network that suits a renderer."""
-    return CanvasNetwork(len(renderer.action_spec), renderer.channels, renderer.compose, **options)
+def make_canvas(recipe: Recipe) -> CanvasNetwork:
+    """The canvas network that suits a recipe's renderer."""
+    renderer, options = recipe.renderer(), recipe.canvas
+    return CanvasNetwork(
+        len(renderer.action_spec), renderer.channels, renderer.compose, options.dots, options.hidden
+    )
 
 
-def to_unit(pictures: np.ndarray) -> Tensor:
-    """uint8 pictures to a float tensor in [0, 1] of the same shape."""
-    return torch.from_numpy(np.divide(pictures, 255, dtype=np.float32))
+def to_unit(pictures: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 pictures to a float tensor in [0, 1] of the same shape, on a device."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).div(255)
+
+
+def resized(pictures: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
+    """Square pictures uint8 ``[k, C, side, side]`` as a network takes them: ``[k, C, size, size]``."""
+    x = to_unit(pictures, device)
+    side = x.shape[-1]
+    if side <= size:
+        return x if side == size else F.interpolate(x, size=size, mode="bilinear")
+    return F.adaptive_avg_pool2d(x, size) if side % size else F.avg_pool2d(x, side // size)
 
 
 class Rollouts:
@@ -133,23 +146,41 @@ class Rollouts:
             otherwise small marks are as common as large ones.
         seed: of the actions.
         calls: how often the renderer may be called, a call for each transition; later batches are
-            picked from those it made until then. None: as often as asked.
+            picked from the last ``KEPT`` that it made until then. None: as often as asked.
+        device: of the batches.
     """
 
-    def __init__(self, renderer, size, batch, steps=1, uniform=False, seed=0, calls: int | None = None):
+    KEPT = 16_384
+
+    def __init__(
+        self, renderer: Renderer, size: int, batch: int, steps: int = 1, uniform: bool = False, seed: int = 0,
+        calls: int | None = None, device: torch.device | str = "cpu",
+    ):  # fmt: skip
         self.renderer, self.batch, self.steps, self.uniform = renderer, batch, steps, uniform
-        self.rng = np.random.default_rng(seed)
+        self.rng, self.device = np.random.default_rng(seed), device
         self.calls, self.made = calls, 0
-        self.kept: list[tuple] = []
+        self.kept: deque[tuple] = deque(maxlen=max(self.KEPT // batch, 1))  # batches
         self.canvas = renderer.blank(batch, size)
         self.age = np.arange(batch) % steps  # so that a batch holds canvases of every age
 
     def __call__(self) -> tuple[Tensor, Tensor, Tensor]:
         """Canvas ``[B, C, H, W]``, actions ``[B, n]``, next canvas, floats in [0, 1]."""
         if self.calls and self.made + self.batch > self.calls:
-            rows = self.rng.integers(len(self.kept), size=self.batch)
-            before, actions, after = map(np.stack, zip(*(self.kept[k] for k in rows), strict=True))
-            return to_unit(before), torch.from_numpy(actions), to_unit(after)
+            parts = self.rng.integers(len(self.kept), size=self.batch)
+            rows = self.rng.integers(self.batch, size=self.batch)
+            chosen = zip(
+                *([x[i] for x in self.kept[k]] for k, i in zip(parts, rows, strict=True)), strict=True
+            )
+            before, actions, after = map(np.stack, chosen)
+        else:
+            before, actions, after = self._made()
+        return (
+            to_unit(before, self.device),
+            torch.from_numpy(actions).to(self.device),
+            to_unit(after, self.device),
+        )
+
+    def _made(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self.made += self.batch
         n = len(self.renderer.action_spec)
         if self.uniform:
@@ -161,20 +192,21 @@ class Rollouts:
         before = self.canvas.copy()
         self.renderer.draw(self.canvas, actions)
         self.age += 1
+        batch = before, actions, self.canvas.copy()
         if self.calls:
-            self.kept += zip(before, actions, self.canvas.copy(), strict=True)
-        return to_unit(before), torch.from_numpy(actions), to_unit(self.canvas)
+            self.kept.append(batch)
+        return batch
 
 
 @torch.no_grad()
-def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int = 2048) -> float:
+def canvas_error(canvas: CanvasNetwork, renderer: Renderer, size: int = 64, n: int = 2048) -> float:
     """Squared error of C's next canvas, as a share of what changing nothing would cost.
 
     For marks on blank canvases that share is of the blank canvas' error. Uniform random
-    actions that no fit has seen (a seed of their own).
+    actions that are in no fit (a seed of their own).
     """
-    steps = canvas.steps
-    rollouts = Rollouts(renderer, size, 128, steps, uniform=True, seed=987_654_321)
+    device = next(canvas.parameters()).device
+    rollouts = Rollouts(renderer, size, 128, canvas.steps, uniform=True, seed=987_654_321, device=device)
     wrong = nothing = 0.0
     for _ in range(max(n // 128, 1)):
         before, actions, after = rollouts()
@@ -184,39 +216,37 @@ def canvas_error(canvas: nn.Module, renderer: Renderer, size: int = 64, n: int =
 
 
 def fit_canvas(
-    canvas: CanvasNetwork, renderer: Renderer, size: int = 64, seconds: float = 120, lr: float = 5e-3,
+    canvas: CanvasNetwork, renderer: Renderer, size: int = 64, steps: int = 3_700, lr: float = 5e-3,
     matrix_lr: float = 0.02, batch: int | None = None, seed: int = 0, calls: int | None = None,
-    report: Callable[[int, float], None] | None = None,
-) -> tuple[int, int]:  # fmt: skip
-    """Fit C to random rollouts of R for a time; it is frozen afterwards.
+    report: Callable[[int], None] | None = None,
+) -> int:  # fmt: skip
+    """Fit C to random rollouts of R; it is frozen afterwards. One seed gives one network.
 
     Args:
-        canvas: the network, changed in place.
+        canvas: the network, changed in place, on its device.
         renderer: what to imitate.
         size: side of the canvases in pixels.
-        seconds: wall-clock budget; the learning rate falls to zero with it.
+        steps: how many; the learning rate falls to zero with them.
         lr: Adam's learning rate at its highest.
         matrix_lr: Muon's.
         batch: transitions in a step; 128, or 32 where composition is learned, if None.
         seed: of the rollouts.
         calls: how often the renderer may be called, at least ``batch``; see ``Rollouts``.
-        report: called now and then with (step, seconds so far).
+        report: called now and then with the steps made.
 
     Returns:
-        The number of steps made, and of calls of the renderer.
+        The number of calls of the renderer.
     """
     batch = batch or (32 if renderer.compose is None else 128)
     if calls is not None and calls < batch:
         raise ValueError(f"calls must be at least a batch of {batch}, got {calls}")
-    rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed, calls=calls)
+    device = next(canvas.parameters()).device
+    rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed, calls=calls, device=device)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()
-    start, step = time.monotonic(), 0
-    while (elapsed := time.monotonic() - start) < seconds:
-        scale = min((step + 1) / 100, 2 * (1 - elapsed / seconds), 1.0)
-        optimizer.step(canvas.loss(*rollouts()), scale)
-        step += 1
-        if report and step % 50 == 0:
-            report(step, elapsed)
+    for step in range(steps):
+        optimizer.step(canvas.loss(*rollouts()), min((step + 1) / 100, 2 * (1 - step / steps), 1.0))
+        if report and step % 50 == 49:
+            report(step + 1)
     canvas.requires_grad_(False).eval()
-    return step, rollouts.made
+    return rollouts.made

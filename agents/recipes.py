@@ -4,94 +4,139 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
 
 import gymnasium as gym
 
 import drawenv  # noqa: F401  registers the environments
 from drawenv.renderers import Renderer
 
+PAGE = 512  # side in pixels at which pictures of any size are trained on and measured
+
+
+@dataclass(frozen=True)
+class CanvasOptions:
+    """The canvas network and its fit."""
+
+    dots: int = 64
+    """Soft dots of a mark."""
+    hidden: int = 256
+    """Width of its MLP."""
+    steps: int = 3_700
+    """Steps of its fit: about two minutes on one core."""
+    refit: bool = True
+    """Go on fitting it while the drawer trains, half on the drawer's own strokes (paper, 3.2)."""
+
+
+@dataclass(frozen=True)
+class DrawerOptions:
+    """The drawer network."""
+
+    glimpse: bool = False
+    """A ``GlimpseNetwork``, for small marks in full pictures, instead of a ``DrawerNetwork``."""
+    width: int | None = None
+    """Channels of the inner layers (default: 128, of a glimpse network 256)."""
+    hidden: int = 256
+    """Size of the LSTM."""
+    lstm: bool = True
+    """False leaves the memory out."""
+    burst: int = 1
+    """Strokes chosen from one encoding of the canvas."""
+    depth: int = 0
+    """Residual convolutions more, on the hint."""
+    attend: bool = False
+    """Attend to a grid of cells before each stroke."""
+    side: int = 32
+    """Of a glimpse in pixels."""
+    reach: float = 24.0
+    """How far from a glimpse's middle a stroke may start or end, in px."""
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """See ``agents.loss.drawing_loss``."""
+
+    step_weight: float = 0.05
+    """Weight of the error after each stroke but the last."""
+    robust: bool = False
+    """The distance of colours, not its square: for translations, where a pixel's colour is a guess."""
+    detail: float = 0.0
+    """Weight of small shapes and edges beyond their area."""
+    blur_until: float = 0.5
+    """Share of the run by which the errors of blurred pictures have faded out."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How training pictures vary."""
+
+    zooms: tuple[int, ...] = (1,)
+    """Of translations: how many times smaller than the picture its windows are, and how often enlarged."""
+    symbols: float = 0.0
+    """Share of each batch that is built-in symbols."""
+    augment: bool = False
+    """Turn, scale, shear and shift pictures a little at random."""
+    mirror_until: float = 0.0
+    """Share of the run during which they are also mirrored and turned by quarters."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The drawer's training."""
+
+    pictures: int = 900_000
+    """How many pictures it is trained on."""
+    batch: int = 64
+    """Pictures in a step, of all processes together."""
+    lr: float = 1e-3
+    """Adam's learning rate at its highest, for biases, convolutions and the head."""
+    matrix_lr: float = 0.02
+    """Muon's, for the other weight matrices."""
+    start_from: str | None = None
+    """Recipe whose drawer (but for a head of another shape) this one starts from."""
+    through: Literal["learned", "straight", "exact"] = "learned"
+    """Canvases of training: C's; R's with the gradient of C; those of an exact rasteriser (ablation)."""
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that makes a drawer, in plain numbers and names.
-
-    Attributes:
-        name: of the recipe, and of its folder of weights.
-        env_id: the environment whose renderer is imitated.
-        env_options: its keyword arguments, for instance ``thickness``.
-        targets: what to draw; see ``drawenv.load_targets``. The splits ``train``, ``val`` and
-            ``test`` are used for just that.
-        hint: for targets that are pairs, channels of the hints and the side in pixels at which they are
-            seen: a translation. None: the hint is the target itself.
-        zooms: for translations: drawn are windows so many times smaller than the picture, and seen so
-            many times larger. 1 is the whole.
-        strokes: strokes per picture.
-        size: side of the canvas in pixels.
-        stride: from one window to the next in pixels, for drawers that slide over large pictures;
-            0 draws a picture at once.
-        levels: the passes over a large picture: for each how many times larger its windows are, and
-            what a stroke must be worth to be kept (see ``useful_strokes``).
-        symbols: share of each batch that is built-in symbols instead of ``targets``.
-        augment: turn, scale, shear and shift training pictures a little at random.
-        mirror_until: share of the run during which they are also mirrored and turned by quarters.
-        canvas: options of the canvas network.
-        canvas_seconds: how long it is fitted.
-        glimpse: the drawer is a ``GlimpseNetwork``: for small marks in full pictures.
-        drawer: options of the drawer network.
-        pictures: how many the drawer is trained on.
-        batch: pictures in a step.
-        lr: Adam's learning rate at its highest, for biases, convolutions and the head.
-        matrix_lr: Muon's, for the other weight matrices.
-        step_weight: weight of the loss after each stroke but the last.
-        robust: the loss is the distance of colours, not its square; for translations, where the colour
-            of a pixel is a guess.
-        detail: weight of small shapes and edges beyond their area, see ``drawing_loss``.
-        blur_until: share of the run by which the blurred losses have faded out.
-        real_from: share of the run after which canvases are the real renderer's, with the
-            gradient of C (straight-through). 1: never; C alone measured better.
-        exact: train through a differentiable rasteriser of curves instead of C: the oracle that a
-            learned C is held against.
-        refit: go on fitting C while D trains, on D's own strokes.
-        votes: plans are drawn from all eight sides, in windows of all ``zooms``, and rooms kept on which
-            this share of the drawings that show them whole agree; 0 draws a picture once.
-        start_from: recipe whose drawer (but for a head of another shape) this one starts from.
-    """
+    """Everything that makes a drawer, in plain numbers and names."""
 
     name: str
-    env_id: str = "BezierCanvas-v0"
-    env_options: dict = field(default_factory=lambda: {"thickness": 5.0})
+    """Of the recipe, and of its folder of weights."""
+    env: str = "BezierCanvas-v0"
+    """The environment whose renderer is imitated."""
+    env_options: dict[str, float] = field(default_factory=dict)
+    """Its keyword arguments, for instance ``thickness``."""
     targets: str = "mnist"
-    hint: list[int] | None = None
-    zooms: list[int] = field(default_factory=lambda: [1])
-    strokes: int = 4
-    size: int = 64
-    stride: int = 0
-    levels: list[list[float]] = field(default_factory=lambda: [[1, 0.0]])
-    symbols: float = 0.0
-    augment: bool = False
-    mirror_until: float = 0.0
-    canvas: dict = field(default_factory=dict)
-    canvas_seconds: float = 120.0
-    glimpse: bool = False
-    drawer: dict = field(default_factory=dict)
-    pictures: int = 900_000
-    batch: int = 64
-    lr: float = 1e-3
-    matrix_lr: float = 0.02
-    step_weight: float = 0.05
-    robust: bool = False
-    detail: float = 0.0
-    blur_until: float = 0.5
-    real_from: float = 1.0
-    exact: bool = False
-    refit: bool = False
+    """What to draw, see ``drawenv.load_targets``; its splits train, val and test are used for just that."""
+    hint: tuple[int, int] | None = None
+    """Of targets that are pairs, channels of the hints and the side in pixels at which they are encoded: a
+    translation. None: the hint is the target itself."""
     votes: float = 0.0
-    start_from: str | None = None
+    """Floor plans are drawn from all eight sides, in windows of all ``data.zooms``; rooms are kept on which
+    this share of the drawings that show them whole agree. 0 draws a picture once."""
+    strokes: int = 4
+    """Strokes per picture."""
+    size: int = 64
+    """Side of the canvas in pixels."""
+    stride: int = 0
+    """From one window to the next in pixels, for drawers that slide over pictures of any size; 0 draws a
+    picture at once."""
+    levels: tuple[tuple[float, float], ...] = ((1, 0.0),)
+    """The passes over a large picture: for each how many times larger its windows are, and what a stroke
+    must gain to be kept (see ``useful_strokes``)."""
+    canvas: CanvasOptions = field(default_factory=CanvasOptions)
+    drawer: DrawerOptions = field(default_factory=DrawerOptions)
+    loss: LossOptions = field(default_factory=LossOptions)
+    data: DataOptions = field(default_factory=DataOptions)
+    train: TrainOptions = field(default_factory=TrainOptions)
 
     def renderer(self) -> Renderer:
         """The renderer of the environment."""
-        env = gym.make(self.env_id, **self.env_options)
+        options: dict[str, Any] = dict(self.env_options)
+        env = gym.make(self.env, **options)
         try:
             return env.get_wrapper_attr("renderer")
         finally:
@@ -99,65 +144,103 @@ class Recipe:
 
     @property
     def hint_side(self) -> int:
-        """Side in pixels at which the drawer sees hints."""
+        """Side in pixels at which the drawer encodes hints."""
         return self.hint[1] if self.hint else self.size
+
+    @property
+    def picture_size(self) -> int:
+        """Side in pixels at which pictures are trained on and measured."""
+        return PAGE if self.stride else self.size
 
     def debug(self) -> Recipe:
         """The same task, so small that everything ends within seconds."""
         return replace(
-            self, canvas={**self.canvas, "hidden": 32, "dots": 16}, canvas_seconds=2.0,
-            drawer={**self.drawer, "width": 16, "hidden": 32}, pictures=256, batch=16,
-            start_from=None, zooms=self.zooms[:2],
+            self, canvas=replace(self.canvas, hidden=32, dots=16, steps=100),
+            drawer=replace(self.drawer, width=16, hidden=32),
+            data=replace(self.data, zooms=self.data.zooms[:2]),
+            train=replace(self.train, pictures=256, batch=16, start_from=None),
         )  # fmt: skip
 
     def as_dict(self) -> dict:
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: dict) -> Recipe:
+        """A recipe from what ``as_dict`` gave, also by way of JSON.
+
+        Raises:
+            TypeError: a field is missing, unknown or a group is none.
+        """
+        groups = {f.name: f.default_factory for f in fields(cls) if is_dataclass(f.default_factory)}
+        made: dict[str, Any] = _tuples(values)
+        for name, group in groups.items():
+            made[name] = group(**made.get(name, {}))
+        return cls(**made)
+
+
+def _tuples(value):
+    """Lists as tuples, wherever they are."""
+    if isinstance(value, dict):
+        return {name: _tuples(part) for name, part in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _pen(thickness: float) -> dict[str, float]:
+    return {"thickness": thickness}
+
 
 _SKETCH = Recipe(
-    "sketch-10", env_id="BezierThickCanvas-v0", env_options={}, targets="sketches", strokes=10, stride=32,
-    levels=[[1, 0.4]], glimpse=True, refit=True, blur_until=0.2,
+    "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
+    drawer=DrawerOptions(glimpse=True), loss=LossOptions(blur_until=0.2),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
-    "floorplan", env_id="RectangleCanvas-v0", env_options={}, targets="floorplans", hint=[1, 128],
-    zooms=[1, 2], strokes=16, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, robust=True,
-    detail=8.0, step_weight=1.0, blur_until=0.1, batch=32,
-    drawer={"hidden": 192, "depth": 3, "burst": 4, "attend": True}, pictures=1_800_000, votes=0.3,
+    "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
+    size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
+    drawer=DrawerOptions(hidden=192, depth=3, burst=4, attend=True),
+    loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
+    train=TrainOptions(pictures=1_800_000, batch=32),
 )  # fmt: skip
 
 _ALL = (
-    Recipe("quickstart", targets="symbols-2", strokes=2, canvas_seconds=40, pictures=120_000),
-    Recipe("mnist-4"),
     Recipe(
-        "mnist-20", env_id="BezierThickCanvas-v0", env_options={}, strokes=20,
-        drawer={"burst": 5}, refit=True, start_from="mnist-4", pictures=300_000,
+        "quickstart", env_options=_pen(5.0), targets="symbols-2", strokes=2,
+        canvas=CanvasOptions(steps=1_200, refit=False), train=TrainOptions(pictures=120_000),
+    ),
+    Recipe("mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False)),
+    Recipe(
+        "mnist-20", env="BezierThickCanvas-v0", strokes=20, drawer=DrawerOptions(burst=5),
+        train=TrainOptions(pictures=300_000, start_from="mnist-4"),
     ),
     Recipe(
-        "omniglot-4", env_options={"thickness": 4.3}, targets="omniglot", symbols=0.25, augment=True,
-        mirror_until=0.7, pictures=800_000,
+        "omniglot-4", env_options=_pen(4.3), targets="omniglot", canvas=CanvasOptions(refit=False),
+        data=DataOptions(symbols=0.25, augment=True, mirror_until=0.7), train=TrainOptions(pictures=800_000),
     ),
     _SKETCH,
-    replace(_SKETCH, name="sketch-4", strokes=4, pictures=300_000),
+    replace(_SKETCH, name="sketch-4", strokes=4, train=TrainOptions(pictures=300_000)),
     replace(
-        _SKETCH, name="sketch-hierarchy", levels=[[2, 0.75], [1, 0.4]], start_from="sketch-10",
-        pictures=200_000,
+        _SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)),
+        train=TrainOptions(pictures=200_000, start_from="sketch-10"),
     ),
     Recipe(
-        "colormnist-4", env_id="BezierColorCanvas-v0", env_options={}, targets="colormnist", hint=[1, 64],
-        canvas_seconds=240, refit=True, drawer={"hidden": 192}, pictures=600_000,
+        "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
+        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192),
+        train=TrainOptions(pictures=600_000),
     ),
     _FLOORPLAN,
-    replace(_FLOORPLAN, name="plans", targets="plans", pictures=900_000),
-    Recipe(
-        "prism", env_id="PrismCanvas-v0", env_options={}, targets="prisms", strokes=3,
-        size=32, canvas={"dots": 8}, canvas_seconds=400, refit=True, step_weight=0.3, blur_until=0.3,
-        drawer={"hidden": 192, "attend": True}, batch=32, pictures=640_000,
+    replace(
+        _FLOORPLAN, name="plans", targets="plans", train=replace(_FLOORPLAN.train, pictures=900_000)
     ),
     Recipe(
-        "hollow", env_id="HollowRectangleCanvas-v0", env_options={}, targets="frames", strokes=3,
-        size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, step_weight=0.3, blur_until=0.3,
-        glimpse=True, drawer={"hidden": 192, "reach": 60.0}, batch=32, pictures=400_000,
+        "prism", env="PrismCanvas-v0", targets="prisms", strokes=3, size=32,
+        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(hidden=192, attend=True),
+        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=640_000, batch=32),
+    ),
+    Recipe(
+        "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
+        canvas=CanvasOptions(dots=16, steps=6_200),
+        drawer=DrawerOptions(glimpse=True, hidden=192, reach=60.0),
+        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=400_000, batch=32),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

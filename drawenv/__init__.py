@@ -2,13 +2,14 @@
 
 from drawenv.actions import ActionSpec, Parameter
 from drawenv.drawing import Drawing
-from drawenv.envs import ENV_IDS, CanvasEnv, CanvasVectorEnv
+from drawenv.envs import ENV_IDS, ENVIRONMENTS, CanvasEnv, CanvasVectorEnv, register
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
 from drawenv.targets import ArrayTargets, Symbols, Targets, load_pictures, load_targets
 
 __version__ = "0.1.0"
 __all__ = [
+    "ENVIRONMENTS",
     "ENV_IDS",
     "RENDERERS",
     "ActionSpec",
@@ -23,4 +24,5 @@ __all__ = [
     "Targets",
     "load_pictures",
     "load_targets",
+    "register",
 ]

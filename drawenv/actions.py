@@ -72,7 +72,7 @@ class ActionSpec:
 
         Raises:
             TypeError: the dtype is not a real number's.
-            ValueError: wrong shape, a NaN, or a value outside [-1, 1].
+            ValueError: wrong shape, a NaN, or a value outside [-1, 1] by more than rounding.
         """
         array = np.asarray(actions)
         if array.dtype.kind not in "fiu":
@@ -81,13 +81,56 @@ class ActionSpec:
         if array.shape != shape:
             raise ValueError(f"actions must have shape {shape} ({', '.join(self.names)}), got {array.shape}")
         array = np.ascontiguousarray(array, np.float32)
+        largest = np.abs(array).max(initial=0.0)
+        if largest <= 1.0:
+            return array
         # One comparison finds NaN as well: it is false for it.
-        if not (np.abs(array).max(initial=0.0) <= 1.0 + 1e-6):
+        if not (largest <= 1.0 + 1e-6):
             *row, column = np.argwhere(~(np.abs(array) <= 1.0 + 1e-6))[0]
             where = f" of action {row[0]}" if row else ""
             value = array[(*row, column)]
             raise ValueError(f"{self.names[column]}{where} must be in [-1, 1], got {value}")
-        return array
+        return np.clip(array, -1, 1)  # rounding is forgiven, but no renderer meets it
+
+    def scaled(self, physical: np.ndarray, scale: float) -> np.ndarray:
+        """Physical values ``[..., n]`` when a canvas grows by ``scale``: those in px grow with it."""
+        return physical * np.array([scale if p.unit == "px" else 1.0 for p in self.parameters], np.float32)
+
+    def shifted(self, physical: np.ndarray, x, y) -> np.ndarray:
+        """Physical values ``[..., n]`` moved along x and y, by numbers or arrays that broadcast."""
+        shifted = physical.copy()
+        for i, p in enumerate(self.parameters):
+            if p.axis in ("x", "y"):
+                shifted[..., i] += x if p.axis == "x" else y
+        return shifted
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Which parameters lie along an axis: bool ``[n]``."""
+        return np.array([p.axis is not None for p in self.parameters])
+
+    @property
+    def places(self) -> np.ndarray:
+        """Which parameters are a place of their own along x and along y: float32 ``[2, n]`` of 0 and 1.
+
+        A parameter with an anchor is none: its place follows the anchor's.
+        """
+        own = [None if p.anchor else p.axis for p in self.parameters]
+        return np.array([[axis == name for axis in own] for name in ("x", "y")], np.float32)
+
+    def relative(self) -> tuple[np.ndarray, np.ndarray]:
+        """What turns parameters that are relative to their anchors into actions.
+
+        Returns:
+            ``pull`` float32 ``[n, n]`` and ``shift`` ``[n]``: ``action = raw + raw @ pull.T + shift``, where
+            a raw parameter with anchors is relative to the mean of their values.
+        """
+        pull, shift = np.zeros((len(self), len(self)), np.float32), np.zeros(len(self), np.float32)
+        for i, p in enumerate(self.parameters):
+            for j in map(self.names.index, p.anchor):
+                pull[i, j] = float(self.half_range[j] / self.half_range[i]) / len(p.anchor)
+                shift[i] += float((self.middle[j] - self.middle[i]) / self.half_range[i]) / len(p.anchor)
+        return pull, shift
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Random actions ``[n, len(self)]``, small marks as common as large ones.

@@ -1,16 +1,17 @@
-"""Drawing: an ordered list of actions and what draws it, saved as svg, png, gif or json."""
+"""Drawing: an ordered list of actions and what draws it, saved as svg, png, gif, json or obj."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
-from drawenv.renderers import RENDERERS, Renderer, renderer_name, shown
+from drawenv.renderers import RENDERERS, Renderer
+from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
 
 
@@ -21,10 +22,18 @@ class Drawing:
     Attributes:
         actions: float32 ``[n, action_dim]`` in [-1, 1].
         renderer: the renderer that draws them.
+
+    Raises:
+        TypeError: the actions are no real numbers.
+        ValueError: they have another shape, hold a NaN or a value outside [-1, 1].
     """
 
     actions: np.ndarray
     renderer: Renderer
+
+    def __post_init__(self):
+        checked = self.renderer.action_spec.check(self.actions, batch=len(self.actions))
+        object.__setattr__(self, "actions", checked)
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -32,7 +41,7 @@ class Drawing:
     @property
     def sides(self) -> tuple[int, int]:
         """Height and width in px: 64x64, or the page's."""
-        return getattr(self.renderer, "sides", (64, 64))
+        return self.renderer.sides
 
     def render(self, size: int | None = None) -> np.ndarray:
         """The finished canvas by the real renderer: uint8 ``[H, W]`` or ``[H, W, 3]``.
@@ -49,7 +58,7 @@ class Drawing:
 
         Args:
             size: the longer side in pixels.
-            every: so many strokes from one frame to the next; the last shows them all.
+            every: strokes from one frame to the next; the last shows them all.
 
         Raises:
             ValueError: ``size`` is not a positive number.
@@ -67,7 +76,7 @@ class Drawing:
 
     def _picture(self, canvas: np.ndarray) -> np.ndarray:
         """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
-        return side_by_side(canvas[0, : shown(self.renderer)], getattr(self.renderer, "views", 1))
+        return side_by_side(canvas[0, : self.renderer.shown], self.renderer.views)
 
     def render_strokes(self, size: int | None = None) -> np.ndarray:
         """Drawings of ink alone with neighbouring strokes in different colours: uint8 ``[H, W, 3]``.
@@ -86,10 +95,9 @@ class Drawing:
         """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
-        width *= getattr(self.renderer, "views", 1)
+        width *= self.renderer.views
         strokes = self.renderer.to_svg(self.actions) if len(self) else ""
-        blank = self.renderer.blank(1, max(self.sides))[0, : shown(self.renderer), 0, 0]
-        paper = hexadecimal(blank[:3])
+        paper = hexadecimal(np.array(self.renderer.paper()[:3]))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
             f'width="{width * zoom:g}" height="{height * zoom:g}">\n'
@@ -101,7 +109,7 @@ class Drawing:
         spec = self.renderer.action_spec
         return json.dumps(
             {
-                "renderer": renderer_name(self.renderer),
+                "renderer": self.renderer.name,
                 "options": self.renderer.config(),
                 "names": spec.names,
                 "actions": np.asarray(self.actions, float).round(8).tolist(),
@@ -110,34 +118,22 @@ class Drawing:
             indent=1,
         )
 
-    def save(self, path, size: int = 512) -> None:
-        """Write the drawing; the ending chooses the format.
+    def save(self, path, size: int | None = None) -> None:
+        """Write the drawing; the ending chooses the format, see ``FORMATS``.
 
         Args:
             path: ``.svg``, ``.png``, ``.gif`` (stroke by stroke; of many strokes, a hundred
                 frames), ``.json``, or, of boxes in space, ``.obj``.
-            size: longer side in pixels of a png or gif.
+            size: longer side in pixels of a png or gif; if None, of a png 512 or as large as the drawing
+                is, of a gif 512.
 
         Raises:
             ValueError: another ending, or ``.obj`` of what is flat.
         """
         path = Path(path)
-        match path.suffix.lower():
-            case ".svg":
-                path.write_text(self.to_svg())
-            case ".json":
-                path.write_text(self.to_json())
-            case ".png":
-                Image.fromarray(self.render(size)).save(path)
-            case ".gif":
-                every = -(-len(self) // 100) or 1
-                first, *rest = [Image.fromarray(frame) for frame in self.frames(size, every)]
-                times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
-                first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
-            case ".obj" if hasattr(self.renderer, "to_obj"):
-                path.write_text(cast(Any, self.renderer).to_obj(self.actions))
-            case other:
-                raise ValueError(f"cannot save as {other!r}; use .svg, .png, .gif or .json (boxes also .obj)")
+        if path.suffix.lower() not in FORMATS:
+            raise ValueError(f"cannot save as {path.suffix!r}; use one of {' '.join(FORMATS)}")
+        FORMATS[path.suffix.lower()](self, path, size)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -152,29 +148,57 @@ class Drawing:
             actions = np.array(data["actions"], np.float32).reshape(-1, len(renderer.action_spec))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a drawing saved by drawenv: {error!r}") from None
-        return cls(renderer.action_spec.check(actions, batch=len(actions)), renderer)
+        return cls(actions, renderer)
 
 
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
-def side_by_side(channels: np.ndarray, views: int = 1) -> np.ndarray:
-    """Channels uint8 ``[C, H, W]`` of one or more views as a picture, a copy.
+def _save_png(drawing: Drawing, path: Path, size: int | None) -> None:
+    Image.fromarray(drawing.render(size or max(512, *drawing.sides))).save(path)
 
-    Returns:
-        ``[H, W]`` if each view has one channel, else ``[H, views * W, 3]``.
+
+def _save_gif(drawing: Drawing, path: Path, size: int | None) -> None:
+    every = -(-len(drawing) // 100) or 1
+    first, *rest = [Image.fromarray(frame) for frame in drawing.frames(size or 512, every)]
+    times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
+    first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
+
+
+# How a drawing is saved, by the file's ending.
+FORMATS: dict[str, Callable[[Drawing, Path, int | None], object]] = {
+    ".svg": lambda drawing, path, size: path.write_text(drawing.to_svg()),
+    ".png": _save_png,
+    ".gif": _save_gif,
+    ".json": lambda drawing, path, size: path.write_text(drawing.to_json()),
+    ".obj": lambda drawing, path, size: path.write_text(drawing.renderer.to_obj(drawing.actions)),
+}
+
+
+def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Canvases uint8 ``[B, C, size, size]`` with the strokes that are kept.
+
+    Args:
+        renderer: draws them.
+        actions: float32 ``[B, strokes, n]``.
+        keep: bool ``[B, strokes]``.
+        before: the canvases to draw on, uint8 ``[B, C, size, size]``; left as they are.
     """
-    if len(channels) == 1:
-        return channels[0].copy()
-    return np.concatenate(np.split(channels, views), 2).transpose(1, 2, 0).copy()
+    canvas = before.copy()
+    for k in range(actions.shape[1]):
+        rows = keep[:, k]
+        part = canvas[rows]
+        renderer.draw(part, actions[rows, k])
+        canvas[rows] = part
+    return canvas
 
 
-def joined(paths: list[np.ndarray], reach: float = 5.0) -> list[np.ndarray]:
+def joined(paths: list[np.ndarray], reach: float = 2.0) -> list[np.ndarray]:
     """Paths whose ends meet, as one path each: what a pen draws without being lifted.
 
     Args:
         paths: polylines ``[k, 2]``, in px of a 64-px canvas.
-        reach: the ends of two paths meet if they are at most so many px apart. Where several
+        reach: distance in px within which the ends of two paths meet. Where several
             meet, those are joined that lie closest and go on straightest.
 
     Returns:

@@ -81,7 +81,7 @@ def seam_score(a: np.ndarray, b: np.ndarray, stride: int, reach: int = 2) -> flo
     Args:
         a: uint8 ``[n, H, W]``.
         b: like ``a``.
-        stride: borders run every so many pixels in both directions (not along the outer edge).
+        stride: pixels from one border to the next, in both directions (none along the outer edge).
         reach: pixels at most so far from a border are near it.
     """
     error = np.square(a.astype(np.float32) - b).mean(0)
@@ -188,20 +188,6 @@ def paired(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.optimize import linear_sum_assignment
 
     return linear_sum_assignment(-score)
-
-
-def average_precision(scores: np.ndarray, hits: np.ndarray, wanted: int) -> float:
-    """Area under the curve of precision against recall, precision made monotone.
-
-    Args:
-        scores: how sure each prediction is, ``[n]``.
-        hits: whether it is right, bool ``[n]``.
-        wanted: how many there are to find.
-    """
-    hits = np.asarray(hits, bool)[np.argsort(-np.asarray(scores), kind="stable")]
-    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
-    best = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(best[hits].sum() / max(wanted, 1))
 
 
 def ciede2000(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from drawenv import BezierRenderer, Drawing, Symbols
-from drawenv.drawing import side_by_side
+from drawenv.renderers.base import side_by_side
 from drawenv.targets.plans import Plan
 from drawenv.targets.scenes import Prisms
 

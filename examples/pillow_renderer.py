@@ -6,30 +6,26 @@ python scripts/evaluate.py examples.pillow_renderer:RECIPE --weights runs/ellips
 
 from functools import partial
 
-import gymnasium as gym
 import numpy as np
 from PIL import Image, ImageDraw
 
-from agents.recipes import Recipe
-from drawenv import ActionSpec, CanvasEnv, Parameter
-from drawenv.renderers import RENDERERS, Compose
+from agents.recipes import CanvasOptions, LossOptions, Recipe, TrainOptions
+from drawenv import ActionSpec, Parameter, Renderer, register
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
 from drawenv.targets import TARGETS
 from drawenv.targets.scenes import Scenes, load_scenes
 
 
-class EllipseRenderer:
+class EllipseRenderer(Renderer):
     """Filled, rotated ellipses of any colour on white paper."""
 
+    name = "ellipse"
     channels = 3
-    compose: Compose = "over"
+    compose = "over"
     action_spec = ActionSpec(
         Parameter("x", 0, 64, axis="x"), Parameter("y", 0, 64, axis="y"),
         Parameter("width", 2, 48), Parameter("height", 2, 48), Parameter("turn", -90, 90, "degrees"), *LAB,
     )  # fmt: skip
-
-    def config(self):
-        return {}
 
     def blank(self, n, size):
         return np.full((n, 3, size, size), 255, np.uint8)
@@ -65,18 +61,10 @@ class Ellipses(Scenes):
         return rng.uniform(low, high, (n, self.most, 5))
 
 
-class EllipseCanvasEnv(CanvasEnv):
-    """Paint with ellipses."""
-
-    def __init__(self, targets="ellipses", **options):
-        super().__init__(EllipseRenderer(), targets=targets, **options)
-
-
-RENDERERS["ellipse"] = EllipseRenderer
 TARGETS["ellipses"] = partial(load_scenes, kind=Ellipses)
-gym.register("EllipseCanvas-v0", EllipseCanvasEnv)
+register("EllipseCanvas-v0", EllipseRenderer, targets="ellipses")
 RECIPE = Recipe(
-    "ellipses", env_id="examples.pillow_renderer:EllipseCanvas-v0", env_options={}, targets="ellipses",
-    strokes=3, size=32, canvas={"dots": 16}, canvas_seconds=120, refit=True, step_weight=0.3,
-    blur_until=0.3, batch=32, pictures=100_000,
+    "ellipses", env="examples.pillow_renderer:EllipseCanvas-v0", targets="ellipses", strokes=3, size=32,
+    canvas=CanvasOptions(dots=16, steps=6_200), loss=LossOptions(step_weight=0.3, blur_until=0.3),
+    train=TrainOptions(pictures=100_000, batch=32),
 )  # fmt: skip

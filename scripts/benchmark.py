@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import json
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scripts.common import machine, run
+from scripts.common import Device, machine, prepare, run
 
 
 @dataclass
 class Arguments:
-    """Time the renderer, the environments, drawing and a training step on one core."""
+    """Time renderer, environments, drawing and training: medians, for one thread of a quiet machine."""
 
     recipe: str = "mnist-4"
-    """Whose drawer draws and trains (pretrained or not makes no difference to the time)."""
+    """Whose drawer draws single pictures and trains."""
+    device: Device = "cpu"
+    """Of the networks that draw and train."""
     json: bool = False
     """Print one JSON object and nothing else on standard output."""
     out: Path | None = None
@@ -29,15 +32,15 @@ class Arguments:
     """debug: a fraction of the repetitions."""
 
 
-def best_time(work: Callable[[], object], seconds: float) -> float:
-    """The fastest of as many calls as fit: what the work costs when nothing disturbs it."""
+def median_time(work: Callable[[], object], seconds: float) -> float:
+    """The median of as many calls as fit, after one to warm up."""
     work()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or not times:
         start = time.perf_counter()
         work()
-        best = min(best, time.perf_counter() - start)
-    return best
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def renderer_rows(seconds: float, rng) -> list[dict]:
@@ -60,8 +63,8 @@ def renderer_rows(seconds: float, rng) -> list[dict]:
             ImageDraw.Draw(large).line([tuple(p) for p in points], fill=255, width=20, joint="curve")
             large.resize((64, 64), Image.Resampling.BOX)
 
-    ours = 64 / best_time(lambda: renderer.draw(canvas, actions), seconds)
-    theirs = 64 / best_time(pillow, seconds)
+    ours = 64 / median_time(lambda: renderer.draw(canvas, actions), seconds)
+    theirs = 64 / median_time(pillow, seconds)
     return [row("renderer", "strokes/s", ours, "Pillow, 4x supersampled", theirs)]
 
 
@@ -78,7 +81,7 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
             for _ in range(4):
                 env.step(actions)
 
-        return 4 * env.num_envs / best_time(episode, seconds)
+        return 4 * env.num_envs / median_time(episode, seconds)
 
     rows = []
     for env_id, name in (
@@ -96,56 +99,54 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
     return rows
 
 
-def agent_rows(seconds: float, recipe_name: str, rng) -> list[dict]:
+def agent_rows(seconds: float, recipe_name: str, rng, device) -> list[dict]:
     from agents import Drawer, get_recipe
+    from agents.agent import draw
     from agents.canvas import to_unit
-    from agents.imagine import imagine
-    from agents.optimizers import MuonAdam
-    from agents.training import drawing_loss, exactly
+    from agents.data import Batch
+    from agents.train import Trainer
     from drawenv import Symbols
 
     recipe = get_recipe(recipe_name)
-    drawer = Drawer.new(recipe)
-    drawer.canvas.requires_grad_(False)
+    drawer = Drawer.new(recipe).to(device)
     pictures = Symbols(recipe.size).sample(64, rng)
-    latency = best_time(lambda: drawer.drawings(pictures[:1]), seconds)
-    batched = best_time(lambda: drawer.drawings(pictures), seconds) / 64
+    latency = median_time(lambda: draw(drawer, pictures[:1]), seconds)
+    batched = median_time(lambda: draw(drawer, pictures), seconds) / 64
     rows = [row("drawing one picture", "pictures/s", 1 / latency, "the same in a batch of 64", 1 / batched)]
 
-    target = to_unit(pictures)
-    blank = target.new_zeros(target.shape)
-    optimizer = MuonAdam(drawer.network, recipe.lr, recipe.matrix_lr, adam_only=("head", "memory"))
-
-    def step() -> None:
-        with drawer.network.autocast():
-            _, canvases = imagine(drawer.network, exactly(drawer.canvas), target, blank, recipe.strokes)
-        optimizer.step(drawing_loss(canvases, target, 0.1, 0.5) / 100, 1e-6)
-
+    drawer.canvas.requires_grad_(False)
+    trainer, target = Trainer(drawer), to_unit(pictures, device)
+    batch = Batch(target, target, to_unit(drawer.renderer.blank(64, recipe.size), device))
     speeds = []
     for half in (True, False):
         drawer.network.half_precision = half
-        speeds.append(64 / best_time(step, 2 * seconds))
+        speeds.append(64 / median_time(lambda: trainer.step(batch, 0.1), 2 * seconds))
     return [*rows, row("training, bfloat16 encoder", "pictures/s", speeds[0], "float32 encoder", speeds[1])]
 
 
-def page_rows(seconds: float, side: int) -> list[dict]:
+def page_rows(seconds: float, side: int, device) -> list[dict]:
     """Large pictures: the time must grow with the number of windows, no faster."""
     import numpy as np
 
-    from agents import Drawer, get_recipe
+    from agents import Drawer
+    from agents.agent import draw_any_size
     from drawenv.targets.pictures import read_picture
 
-    drawer = Drawer.new(get_recipe("sketch-10"))
+    drawer = Drawer.from_pretrained("sketch-10", device)
     small = read_picture(Path(__file__).parent.parent / "examples/pictures/sketch/harbour.png")[:side, :side]
     large = np.tile(small, (3, 3))
-    speeds = []
+    times, counts = [], []
     for ink in (small, large):
         windows: list = []
-        drawer.page(ink, log=windows)
-        n = sum(len(corners) for corners, *_ in windows)
-        speeds.append(n / best_time(functools.partial(drawer.page, ink), seconds))
+        draw_any_size(drawer, ink, log=windows)
+        counts.append(sum(len(corners) for corners, *_ in windows))
+        times.append(median_time(functools.partial(draw_any_size, drawer, ink), seconds))
+    refined = median_time(functools.partial(draw_any_size, drawer, small, 50), seconds)
+    speeds = [n / t for n, t in zip(counts, times, strict=True)]
+    what = f"a {side}x{side} page of {counts[0]} windows"
     return [
-        row(f"drawing a {side}x{side} page", "windows/s", speeds[0], "a page nine times as large", speeds[1])
+        row(what, "windows/s", speeds[0], "a page nine times as large", speeds[1]),
+        row(what, "pages/s", 1 / times[0], "with --refine 50", 1 / refined),
     ]
 
 
@@ -158,14 +159,13 @@ def row(what: str, unit: str, value: float, reference: str, reference_value: flo
 
 def main(arguments: Arguments) -> None:
     import numpy as np
-    import torch
 
-    torch.set_num_threads(1)
+    device = prepare(arguments.device, threads=1)
     rng = np.random.default_rng(arguments.seed)
     seconds = 0.05 if arguments.preset == "debug" else 3.0
     rows = renderer_rows(seconds, rng) + environment_rows(seconds, arguments.seed)
-    rows += agent_rows(seconds, arguments.recipe, rng) + page_rows(
-        seconds, 128 if arguments.preset == "debug" else 512
+    rows += agent_rows(seconds, arguments.recipe, rng, device) + page_rows(
+        seconds, 128 if arguments.preset == "debug" else 512, device
     )
     result = {"machine": machine(), "rows": rows}
     if arguments.out:
@@ -173,11 +173,11 @@ def main(arguments: Arguments) -> None:
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"one core of {result['machine']}; the best of many repetitions")
+    print(f"one thread; {result['machine']}; medians")
     for r in rows:
         print(
-            f"{r['what']:40} {r['value']:>10,.0f} {r['unit']:10} "
-            f"{r['ratio']:6.2f} x {r['reference']} ({r['reference_value']:,.0f})"
+            f"{r['what']:44} {r['value']:>12,.4g} {r['unit']:10} "
+            f"{r['ratio']:6.2f} x {r['reference']} ({r['reference_value']:,.4g})"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import run, save_sheet, together, versions
+from scripts.common import Device, run, save_sheet, together, versions
 
 CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
 
@@ -40,9 +40,11 @@ class Arguments:
     pictures: int = 100_000
     """That the drawer is trained on, where it may call the renderer as often as PPO."""
     short: int = 30_000
-    """Pictures of the drawers that may call the renderer less often, and fit C for 20 s."""
+    """Pictures of the drawers that may call the renderer less often, and fit C in 600 steps."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""
+    device: Device = "auto"
+    """To train on; auto takes a GPU if there is one."""
     rerun: bool = False
     """Measure again although results are kept."""
     preset: Literal["full", "debug"] = "full"
@@ -52,17 +54,18 @@ class Arguments:
 def plan(arguments: Arguments) -> dict[str, list[list[str]]]:
     """The commands of each run, by the run's name: KIND-SEED."""
     debug = arguments.preset == "debug"
-    size = ["--threads", "1", *(["--preset", "debug"] if debug else [])]
+    size = ["--threads", "1", "--device", arguments.device, *(["--preset", "debug"] if debug else [])]
     runs = {}
     for seed in range(arguments.seeds):
         tail = [arguments.recipe, "--seed", str(seed), *size]
         runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(arguments.steps)]]
         for calls in (*CALLS, arguments.steps):
-            short = [] if calls == arguments.steps else ["--seconds", "1" if debug else "20"]
-            pictures = arguments.short if short else arguments.pictures
+            few = calls != arguments.steps
+            fields = ["--train.pictures", str(arguments.short if few else arguments.pictures)]
+            fields += ["--canvas.steps", "600"] if few and not debug else []
             runs[f"drawer-{calls}-{seed}"] = [
-                ["train_canvas", *tail, "--calls", str(calls), *short],
-                ["train_drawer", *tail, "--pictures", str(pictures)],
+                ["train_canvas", *tail, "--calls", str(calls), *fields],
+                ["train_drawer", *tail, *fields],
             ]
     return runs
 
@@ -81,16 +84,16 @@ def train(name: str, commands: list[list[str]], folder: Path) -> None:
 
 def load(folder: Path):
     """What a run trained: a ``Policy`` or a ``Drawer``."""
+    from agents import Drawer
     from agents.baselines import Policy
-    from agents.checkpoints import Drawer
 
     return (Policy if (folder / "policy.safetensors").exists() else Drawer).from_pretrained(folder)
 
 
 def measure(folder: Path, limit: int | None) -> dict:
     """A run's curve of validation errors, and its figures on the test split."""
-    from agents.checkpoints import read_config
-    from agents.evaluation import evaluate
+    from agents.evaluate import evaluate
+    from agents.weights import read_config
 
     config, rows = read_config(folder), []
     for line in (folder / "log.jsonl").read_text().splitlines():
@@ -106,48 +109,39 @@ def measure(folder: Path, limit: int | None) -> dict:
     return {"command": command, "curve": curve, **figures}
 
 
+def by_kind(results: dict) -> dict[str, list[dict]]:
+    """The runs of each kind, one for each seed."""
+    kinds: dict[str, list[dict]] = {}
+    for name, one in results["runs"].items():
+        kinds.setdefault(name.rsplit("-", 1)[0], []).append(one)
+    return kinds
+
+
 def summary(results: dict) -> list[tuple[str, str]]:
-    """What the results say, line by line: what it is, and the figure."""
+    """What the results say, line by line: what it is, and the figure; medians over the seeds."""
     import numpy as np
 
-    def over_seeds(kind: str, what) -> np.ndarray:
-        return np.array([what(r) for name, r in results["runs"].items() if name.rsplit("-", 1)[0] == kind])
-
-    def spread(kind: str, what) -> str:
-        values = over_seeds(kind, what)
-        return f"{np.median(values):.5f} ({values.min():.5f} to {values.max():.5f})"
-
-    def test(r: dict) -> float:
-        return r["mse"]
-
-    def last(r: dict) -> list:
-        return r["curve"][-1]
-
-    kinds = list(dict.fromkeys(name.rsplit("-", 1)[0] for name in results["runs"]))
-    lines = [("blank", f"{results['blank']:.5f}"), ("random", f"{results['random']:.5f}")]
-    for kind in kinds:
-        calls, seconds = (int(np.median(over_seeds(kind, lambda r, k=k: last(r)[k]))) for k in (0, 1))
-        lines.append((f"{kind}: {calls:,} calls, {seconds:,} s", spread(kind, test)))
+    kinds, lines = by_kind(results), [(name, f"{results[name]:.5f}") for name in ("blank", "random")]
+    ends = {
+        k: np.median([r["curve"][-1] for r in runs], 0) for k, runs in kinds.items()
+    }  # calls, seconds, mse
+    for kind, runs in kinds.items():
+        mse = np.array([r["mse"] for r in runs])
+        calls, seconds, _ = ends[kind]
+        spread = f"{np.median(mse):.5f} ({mse.min():.5f} to {mse.max():.5f})"
+        lines.append((f"{kind}: {int(calls):,} calls, {int(seconds):,} s", spread))
     if "reference" in results:
-        lines.append(("best strokes found per picture", f"{results['reference']:.5f}"))
-    final = np.median(over_seeds("ppo", lambda r: last(r)[2]))
-    steps, seconds = (np.median(over_seeds("ppo", lambda r, k=k: last(r)[k])) for k in (0, 1))
-    full = kinds[-1]
-    same_time = over_seeds(
-        full, lambda r: ([row[2] for row in r["curve"] if row[1] <= seconds] or [np.nan])[-1]
-    )
+        lines.append(("strokes found by gradient per picture", f"{results['reference']:.5f}"))
+    calls, seconds, final = ends["ppo"]
     lines.append((f"validation: PPO after {seconds:,.0f} s", f"{final:.5f}"))
-    lines.append((f"validation: {full} after the same time", f"{np.median(same_time):.5f}"))
-    for kind in kinds[1:]:
-        reached = over_seeds(
-            kind, lambda r: min([row[1] for row in r["curve"] if row[2] <= final] or [np.inf])
-        )
-        made = int(np.median(over_seeds(kind, lambda r: last(r)[0])))
-        if np.isfinite(np.median(reached)):
-            share = f"{made / steps:.2%} of PPO's calls, {np.median(reached) / seconds:.1%} of its time"
-            lines.append((f"{kind} reaches PPO's last error with", share))
-        else:
-            lines.append((f"{kind} reaches PPO's last error with", "never"))
+    for kind, runs in kinds.items():
+        if kind == "ppo":
+            continue
+        in_time = [[row[2] for row in r["curve"] if row[1] <= seconds] or [np.nan] for r in runs]
+        lines.append((f"validation: {kind} in that time", f"{np.median([m[-1] for m in in_time]):.5f}"))
+        first = np.median([min([row[1] for row in r["curve"] if row[2] <= final] or [np.inf]) for r in runs])
+        share = f"{ends[kind][0] / calls:.2%} of PPO's calls, {first / seconds:.1%} of its time"
+        lines.append((f"{kind} reaches PPO's last error with", share if np.isfinite(first) else "never"))
     return lines
 
 
@@ -159,9 +153,7 @@ def draw_figure(results: dict, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    kinds: dict[str, list[dict]] = {}
-    for name, r in results["runs"].items():
-        kinds.setdefault(name.rsplit("-", 1)[0], []).append(r)
+    kinds = by_kind(results)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
     colors = dict(zip(kinds, ("tab:red", "tab:cyan", "tab:blue", "tab:green"), strict=False))
     for kind, runs in kinds.items():
@@ -183,7 +175,7 @@ def draw_figure(results: dict, path: Path) -> None:
     for axes, label in ((left, "calls of the renderer"), (right, "seconds, one thread")):
         axes.axhline(results["blank"], color="gray", ls=":", label="blank canvas")
         if "reference" in results:
-            axes.axhline(results["reference"], color="black", ls=":", label="best found per picture")
+            axes.axhline(results["reference"], color="black", ls=":", label="found by gradient")
         axes.set(xscale="log", yscale="log", xlabel=label)
     left.set_ylabel("mean squared error under the real renderer")
     left.legend(fontsize="small")
@@ -192,13 +184,14 @@ def draw_figure(results: dict, path: Path) -> None:
 
 def draw_examples(folders: list[Path], split: str, path: Path) -> None:
     """Twenty pictures, and below each what the runs drew."""
+    from agents.agent import draw
     from drawenv import load_pictures
 
     drawers = [load(folder) for folder in folders]
     images = load_pictures(split, drawers[0].recipe.size).images
     images = images[:: max(len(images) // 20, 1)][:20]
     rows = []
-    for target, *drawings in zip(images, *(drawer.drawings(images) for drawer in drawers), strict=True):
+    for target, *drawings in zip(images, *(draw(drawer, images) for drawer in drawers), strict=True):
         rows.append(([target, *(drawing.render(128)[None] for drawing in drawings[:-1])], drawings[-1]))
     save_sheet(rows, path, columns=20)
 
@@ -217,8 +210,9 @@ def main(arguments: Arguments) -> None:
     else:
         import torch
 
-        from agents.checkpoints import Drawer
-        from agents.evaluation import evaluate
+        from agents import Drawer
+        from agents.agent import Chance
+        from agents.evaluate import evaluate
         from agents.recipes import get_recipe
 
         task = get_recipe(recipe)
@@ -227,7 +221,7 @@ def main(arguments: Arguments) -> None:
         todo = {name: partial(train, name, commands[name], folders[name]) for name in commands}
         together("training", todo, arguments.jobs)
         torch.set_num_threads(1)
-        random = evaluate(Drawer.new(task), "random", limit=limit)
+        random = evaluate(Chance(Drawer.new(task)), limit=limit)
         results = {
             "command": f"scripts/compare.py {recipe}", "targets": f"{task.targets}:test",
             "versions": versions(), "blank": random["mse_blank"], "random": random["mse"],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from scripts.common import fail, progress, run, save_sheet
+from scripts.common import Device, fail, prepare, progress, run, save_sheet
 
 
 @dataclass
@@ -42,28 +42,54 @@ class Arguments:
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
     """Also write one PNG: each picture with its drawing below."""
+    device: Device = "cpu"
+    """To compute on; for single pictures a GPU gains nothing."""
     preset: Literal["full", "debug"] = "full"
     """debug: the same, without refinement."""
 
 
-def main(arguments: Arguments) -> None:
-    import torch
+def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Path]]:
+    """For each picture the files that its drawing becomes, by what they hold.
 
-    from agents import Drawer
-    from drawenv.rooms import rooms
-    from drawenv.targets.pictures import line_sketch
+    Raises:
+        ValueError: two drawings would be one file, or a picture would be overwritten.
+    """
+    from drawenv.drawing import FORMATS
 
-    torch.set_num_threads(1)  # one picture at a time: more threads only wait for each other
-    out = arguments.out or Path()
-    one_file = out.suffix.lower() in {".svg", ".png", ".gif", ".json", ".obj"}
-    if one_file and len(arguments.images) > 1:
-        raise ValueError(f"{out} is one file, but {len(arguments.images)} pictures are given: name a folder")
-    different = {path.resolve() for path in arguments.images}
-    if len({path.stem for path in different}) < len(different):
+    out, images = arguments.out or Path(), list(dict.fromkeys(arguments.images))
+    one_file = out.suffix.lower() in FORMATS
+    if one_file and len(images) > 1:
+        raise ValueError(f"{out} is one file, but {len(images)} pictures are given: name a folder")
+    if len({path.stem for path in images}) < len(images):
         raise ValueError("two of the pictures have one name, and so would their drawings: rename one")
-    drawer = Drawer.from_pretrained(arguments.recipe)
-    if not one_file:
-        out.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for path in images:
+        file = out if one_file else out / f"{path.stem}.svg"
+        files[path] = {"drawing": file}
+        if arguments.gif:
+            files[path]["gif"] = file.with_suffix(".gif")
+        if rooms:
+            files[path]["rooms"] = file.with_suffix(".rooms.json")
+    written = [file for some in files.values() for file in some.values()]
+    written += [arguments.sheet] if arguments.sheet else []
+    own = {path.resolve() for path in images}
+    for file in written:
+        if file.resolve() in own:
+            raise ValueError(f"{file} is one of the pictures and would be overwritten: give another name")
+    if len({file.resolve() for file in written}) < len(written):
+        raise ValueError("two of the files to write have one name: give --sheet or -o another")
+    return files
+
+
+def main(arguments: Arguments) -> None:
+    from agents import Drawer
+    from drawenv.targets.pictures import line_sketch
+    from drawenv.tasks.rooms import rooms
+
+    # One picture at a time: more threads only wait for each other.
+    device = prepare(arguments.device, threads=1)
+    drawer = Drawer.from_pretrained(arguments.recipe, device)
+    files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
     sliding: dict[str, Any] = {
         "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes_per_window,
     }  # fmt: skip
@@ -71,15 +97,15 @@ def main(arguments: Arguments) -> None:
     refine = 0 if arguments.preset == "debug" else arguments.refine
 
     failed, drawn, pairs = 0, 0, []
-    with progress(transient=True, disable=not drawer.recipe.stride and len(arguments.images) < 5) as bar:
-        task = bar.add_task("drawing", total=len(arguments.images), note="")
+    with progress(transient=True, disable=not drawer.recipe.stride and len(files) < 5) as bar:
+        task = bar.add_task("drawing", total=len(files), note="")
 
         def report(done: int, windows: int) -> None:
             bar.update(task, completed=drawn + done / windows, note=f"window {done} of {windows}")
 
         if drawer.recipe.stride:
             sliding["report"] = report
-        for path in arguments.images:
+        for path, to in files.items():
             try:
                 source = line_sketch(path) if arguments.lines else path
                 invert = "no" if arguments.lines else arguments.invert
@@ -87,18 +113,18 @@ def main(arguments: Arguments) -> None:
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue
-            file = out if one_file else out / f"{path.stem}.svg"
-            drawing.save(file)
-            if arguments.gif:
-                drawing.save(file.with_suffix(".gif"))
-            if drawer.recipe.targets in ("plans", "floorplans"):
+            to["drawing"].parent.mkdir(parents=True, exist_ok=True)
+            drawing.save(to["drawing"])
+            if "gif" in to:
+                drawing.save(to["gif"])
+            if "rooms" in to:
                 found = [room._asdict() for room in rooms(drawing)]
-                file.with_suffix(".rooms.json").write_text(json.dumps(found, indent=1) + "\n")
+                to["rooms"].write_text(json.dumps(found, indent=1) + "\n")
             if arguments.sheet:
                 pairs.append(([drawer.read(source, invert)], drawing))
             drawn += 1
             bar.update(task, completed=drawn)
-            print(f"{path} -> {file} ({len(drawing)} strokes)")
+            print(f"{path} -> {to['drawing']} ({len(drawing)} strokes)")
     if arguments.sheet and pairs:
         save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)
         print(f"all of them -> {arguments.sheet}")

@@ -1,23 +1,24 @@
-"""The best strokes per picture by gradient through the exact renderer: what a drawer could reach."""
+"""Strokes found for each picture by gradient through the exact renderer, beside what a drawer draws."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import progress, run
+from scripts.common import Device, prepare, print_result, progress, run
 
 
 @dataclass
 class Arguments:
-    """Optimise the strokes of N test pictures one by one; prints the mean squared error."""
+    """Optimise the strokes of N test pictures one by one; prints the mean squared error, and on the same
+    pictures that of the drawer with and without refinement.
+    """
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """Name of the recipe whose renderer, targets and number of strokes are taken."""
+    """Name of the recipe whose renderer, targets, number of strokes and drawer are taken."""
     n: int = 100
     """Pictures: evenly spaced over the split."""
     split: Literal["test", "val"] = "test"
@@ -26,12 +27,16 @@ class Arguments:
     """Gradient steps from each start."""
     starts: int = 5
     """Random starts per picture; the best counts."""
+    refine: int = 50
+    """Gradient steps of the drawer's refinement."""
     seed: int = 0
     """Of the starts."""
     json: bool = False
     """Print one JSON object and nothing else on standard output."""
     out: Path | None = None
     """Also write that object to this file."""
+    device: Device = "auto"
+    """To compute on; auto takes a GPU if there is one."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
@@ -41,14 +46,15 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     import torch
 
+    from agents import Drawer
     from agents.canvas import to_unit
+    from agents.evaluate import evaluate
+    from agents.oracle import found_strokes
     from agents.recipes import get_recipe
-    from agents.reference import best_strokes
-    from drawenv import BezierRenderer, load_pictures
+    from agents.weights import PRETRAINED
+    from drawenv import ArrayTargets, BezierRenderer, load_pictures
 
-    recipe = get_recipe(arguments.recipe)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    recipe, device = get_recipe(arguments.recipe), prepare(arguments.device, arguments.threads)
     renderer = recipe.renderer()
     if not isinstance(renderer, BezierRenderer):
         raise ValueError(f"the reference knows Bézier curves only; {recipe.name} draws something else")
@@ -56,13 +62,14 @@ def main(arguments: Arguments) -> None:
     if arguments.preset == "debug":
         n, steps, starts = 2, 3, 1
     images = load_pictures(f"{recipe.targets}:{arguments.split}", recipe.size).images
-    targets = to_unit(images[:: max(len(images) // n, 1)][:n])
+    images = images[:: max(len(images) // n, 1)][:n]
+    targets = to_unit(images, device)
     errors = []
     with progress(transient=True) as bar:
         batches = targets.split(10)  # small batches stay in the cache
         task = bar.add_task("reference", total=len(batches) * steps * starts, note="")
         for i, batch in enumerate(batches):
-            _, error = best_strokes(
+            _, error = found_strokes(
                 batch, renderer, recipe.strokes, steps, starts, seed=arguments.seed + i,
                 report=lambda done, total, i=i: bar.update(task, completed=i * total + done),
             )  # fmt: skip
@@ -75,12 +82,11 @@ def main(arguments: Arguments) -> None:
         "starts": starts, "seed": arguments.seed, "mse": mse, "mse_blank": blank,
         "mse_over_blank": mse / blank,
     }  # fmt: skip
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        print(f"best of {starts} starts, {len(targets)} pictures: mse {mse:.5f} ({mse / blank:.3f} of blank)")
+    if (PRETRAINED / recipe.name).is_dir():
+        drawer = Drawer.from_pretrained(recipe.name, device)
+        for name, refine in (("drawer", 0), (f"drawer_refine_{arguments.refine}", arguments.refine)):
+            result[f"mse_{name}"] = evaluate(drawer, ArrayTargets(images), refine)["mse"]
+    print_result(result, arguments.json, arguments.out)
 
 
 if __name__ == "__main__":

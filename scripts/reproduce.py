@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import run, together, versions
+from scripts.common import Device, run, together, versions
 from scripts.compare import train
 
-UNIT = 262_144  # pixels of 64 patches, and of a page: what the paper's "pixelwise loss" may sum over
+UNIT = 262_144  # pixels of 64 patches, and of a page
 PICTURES = {  # the kinds of pictures in the paper's figures 6 to 11
     "digits": ("mnist-4", 50), "symbols": ("omniglot-4", 50), "sketches": ("sketch-10", 0),
     "colors": ("colormnist-4", 0), "rooms": ("floorplan", 0), "boxes": ("prism", 50),
@@ -33,6 +33,8 @@ class Arguments:
     """Of each row."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""
+    device: Device = "auto"
+    """To train on; auto takes a GPU if there is one."""
     results: Path = Path("results")
     """Folder of the kept results, TABLE.json."""
     runs: Path = Path("runs/tables")
@@ -47,13 +49,14 @@ def rerun(table: str, arguments: Arguments) -> dict:
     """Train every row of a table that is not trained, measure all on the test split."""
     import torch
 
+    from agents import Drawer
     from agents.ablations import TABLES
-    from agents.checkpoints import Drawer, read_config
-    from agents.evaluation import evaluate, evaluate_pages
+    from agents.evaluate import evaluate
     from agents.recipes import get_recipe
+    from agents.weights import read_config, write_config
 
     debug = arguments.preset == "debug"
-    size = ["--threads", "1", *(["--preset", "debug"] if debug else [])]
+    size = ["--threads", "1", "--device", arguments.device, *(["--preset", "debug"] if debug else [])]
     seeds = range(1 if debug else arguments.seeds)
     jobs, canvases = [], {}
     for row in TABLES[table]:
@@ -61,7 +64,9 @@ def rerun(table: str, arguments: Arguments) -> dict:
         recipe = get_recipe(name)
         for seed in seeds:
             # Rows with one canvas network share it, so that they differ in what they are about.
-            key = f"{recipe.env_id} {recipe.env_options} {recipe.size} {recipe.canvas} {seed}"
+            key = (
+                f"{recipe.env} {recipe.env_options} {recipe.size} {replace(recipe.canvas, refit=True)} {seed}"
+            )
             tail = [name, "--seed", str(seed), *size]
             canvases.setdefault(key, (f"canvas-{row.recipe}-{seed}", [["train_canvas", *tail]]))
             jobs.append((f"{row.recipe}-{seed}", canvases[key][0], [["train_drawer", *tail]]))
@@ -70,8 +75,8 @@ def rerun(table: str, arguments: Arguments) -> dict:
         folder, source = arguments.runs / name, arguments.runs / canvas
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "canvas.safetensors").exists():
-            for file in ("canvas.safetensors", "config.json"):
-                shutil.copy(source / file, folder / file)
+            write_config(folder, canvas=read_config(source)["canvas"])
+            shutil.copy(source / "canvas.safetensors", folder)
         train(name, commands, folder)
 
     fits = {
@@ -86,14 +91,13 @@ def rerun(table: str, arguments: Arguments) -> dict:
         for seed in seeds:
             folder = arguments.runs / f"{row.recipe}-{seed}"
             drawer, config = Drawer.from_pretrained(folder), read_config(folder)
-            measure = evaluate_pages if drawer.recipe.stride else evaluate
             limit = 2 if debug else None
             seconds = config["drawer"]["validation"]["seconds"] + config["canvas"]["seconds"]
             notes = {"command": config["drawer"]["command"], "training_seconds": seconds}
             notes["canvas_error"] = config["canvas"]["error_of_blank"]
-            figures.append(notes | measure(drawer, limit=limit))
+            figures.append(notes | evaluate(drawer, limit=limit))
             print(row.label, f"seed {seed}: mse {figures[-1]['mse']:.5f}", flush=True)
-        rows.append({"label": row.label, "paper": row.paper, "seeds": figures})
+        rows.append({"label": row.label, "seeds": figures})
     results = {"command": f"scripts/reproduce.py {table} --rerun", "versions": versions(), "rows": rows}
     arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / f"{table}.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -106,30 +110,47 @@ def show(table: str, results: dict) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    view = Table("", "paper", "to row 1", "mse", "lowest to highest", "/ blank", title=table)
-    for name in ("to row 1", f"sum over {UNIT:,} px", "under C", "gap", "C's error"):
+    from agents.ablations import TABLES
+
+    # The paper's "pixelwise loss (L2)" has no unit. B: the sum of squares over UNIT pixels; A: half of it.
+    view = Table("", "paper", "to row 1", "mse if B", "mse if A", title=table)
+    for name in (
+        "ours: mse",
+        "lowest to highest",
+        "/ blank",
+        "to row 1",
+        "B",
+        "A",
+        "under C",
+        "gap",
+        "C's error",
+    ):
         view.add_column(name)
     first = results["rows"][0]
     base = np.median([s["mse"] for s in first["seeds"]])
-    for row in results["rows"]:
+    papers = {row.label: row.paper for row in TABLES[table]}
+    for label, row in zip(papers, results["rows"], strict=True):
         mse = np.array([s["mse"] for s in row["seeds"]])
         imagined, fit = (np.median([s[k] for s in row["seeds"]]) for k in ("mse_canvas", "canvas_error"))
         gap = np.median([s["mse"] / s["mse_canvas"] - 1 for s in row["seeds"]])
-        middle, blank = np.median(mse), row["seeds"][0]["mse_blank"]
-        paper = [f"{row['paper']:.4f}", f"{row['paper'] / first['paper']:.2f}"] if row["paper"] else ["", ""]
+        middle, blank, paper = np.median(mse), row["seeds"][0]["mse_blank"], papers[label]
+        theirs = [""] * 4
+        if paper:
+            ratio = paper / (TABLES[table][0].paper or 1)
+            theirs = [f"{paper:,.2f}", f"{ratio:.2f}", f"{paper / UNIT:.5f}", f"{2 * paper / UNIT:.5f}"]
         view.add_row(
-            row["label"], *paper, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
+            label, *theirs, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
             f"{middle / blank:.3f}", f"{middle / base:.2f}", f"{middle * UNIT:,.0f}",
-            f"{imagined:.5f}", f"{gap:+.1%}", f"{fit:.2%}",
+            f"{middle * UNIT / 2:,.0f}", f"{imagined:.5f}", f"{gap:+.1%}", f"{fit:.2%}",
         )  # fmt: skip
-    Console(width=160).print(view)
+    Console(width=190).print(view)
     hours = sum(s["training_seconds"] for row in results["rows"] for s in row["seeds"]) / 3600
     print(f"{len(first['seeds'])} seeds; {results['versions']['machine']}; --rerun takes {hours:.1f} hours\n")
 
 
 def draw_figures(folder: Path, debug: bool) -> None:
     """Pictures of the test split, each with its drawing below, by the pretrained weights."""
-    from agents.checkpoints import Drawer
+    from agents import Drawer
     from scripts.evaluate import write_sheet
 
     folder.mkdir(parents=True, exist_ok=True)

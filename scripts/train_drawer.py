@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import machine, progress, run
+from agents.recipes import RECIPES, Recipe
+from scripts.common import Device, prepare, progress, provenance, run, with_recipe
 
 
 @dataclass
 class Arguments:
     """Train the drawer D of a recipe; writes OUT/drawer.safetensors and OUT/config.json.
 
-    Run the same command again to go on after an interruption.
+    Run the same command again to go on after an interruption. Fields of the recipe can be given too, for
+    instance --strokes 8 --train.lr 5e-4 --targets my_pictures. Several processes:
+    torchrun --nproc_per_node=N scripts/train_drawer.py RECIPE.
     """
 
     recipe: Annotated[str, tyro.conf.Positional]
@@ -24,70 +27,61 @@ class Arguments:
     """Folder for weights, state and logs (default: runs/RECIPE)."""
     seed: int = 0
     """Of the networks and the pictures."""
-    pictures: int | None = None
-    """How many pictures to train on (default: the recipe's)."""
+    device: Device = "auto"
+    """To compute on; auto takes a GPU if there is one."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
     """debug: tiny networks and few pictures, for seconds."""
+    fields: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=lambda: RECIPES["mnist-4"])
+    """The recipe's fields."""
 
 
 def main(arguments: Arguments) -> None:
     import torch
 
-    from agents.checkpoints import Drawer, load_weights, save_weights, write_config
-    from agents.recipes import get_recipe
-    from agents.training import train_drawer
+    from agents import Drawer, processes
+    from agents.data import make_batches
+    from agents.train import held_out, start_from, train_drawer
+    from agents.weights import claim, load_weights, save_weights, write_config
     from scripts.train_canvas import fit
 
-    recipe = get_recipe(arguments.recipe)
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
+    recipe, seed = arguments.fields, arguments.seed
+    device = prepare(arguments.device, arguments.threads)
     out = arguments.out or Path("runs") / recipe.name
-    command = f"scripts/train_drawer.py {arguments.recipe} --seed {arguments.seed}"
-    if arguments.preset == "debug":
-        recipe = recipe.debug()
-        command += " --preset debug"
-    if arguments.pictures:
-        recipe = replace(recipe, pictures=arguments.pictures)
-        command += f" --pictures {arguments.pictures}"
-    if not (out / "canvas.safetensors").exists():
-        fit(recipe, out, arguments.seed, command)
-    torch.manual_seed(arguments.seed)
-    drawer = Drawer.new(recipe)
+    writes = processes.rank() == 0
+    if writes:
+        # What may be wrong with the pictures is found before minutes are spent.
+        make_batches(recipe, seed, device)(0.0)
+        held_out(recipe)
+        claim(out, recipe)
+        if not (out / "canvas.safetensors").exists():
+            fit(recipe, out, seed, device)
+    device = processes.start(device)  # the others wait here
+    processes.wait()
+    torch.manual_seed(seed)
+    drawer = Drawer.new(recipe).to(device)
     load_weights(drawer.canvas, out / "canvas.safetensors")
-    if recipe.start_from:
-        start = Drawer.from_pretrained(recipe.start_from).network.state_dict()
-        own = drawer.network.state_dict()
-        fits = {name: value for name, value in start.items() if value.shape == own[name].shape}
-        drawer.network.load_state_dict(own | fits)  # the head may be of another shape
-    with progress() as bar:
-        task = bar.add_task(f"drawer of {recipe.name}", total=recipe.pictures, note="")
+    if recipe.train.start_from:
+        start_from(drawer, Drawer.from_pretrained(recipe.train.start_from))
+    with progress(disable=not writes) as bar:
+        task = bar.add_task(f"drawer of {recipe.name}", total=recipe.train.pictures, note="")
 
         def report(row: dict) -> None:
             note = f"val mse {row['mse']:.4f}" if "mse" in row else f"loss {row['loss']:.0f}"
             bar.update(task, completed=row["pictures"], note=note)
 
-        last = train_drawer(drawer.network, drawer.canvas, recipe, out, arguments.seed, report)
+        last = train_drawer(drawer, out, seed, report)
+    if not writes:
+        return
     save_weights(drawer.network, out / "drawer.safetensors")
-    if recipe.refit:
-        save_weights(drawer.canvas, out / "canvas.safetensors")
-    write_config(
-        out,
-        recipe=recipe.as_dict(),
-        drawer={
-            "command": command,
-            "seed": arguments.seed,
-            "data": f"{recipe.targets}:train",
-            "machine": machine(),
-            "validation": last,
-        },
-    )
+    save_weights(drawer.canvas, out / "canvas.safetensors")
+    made = {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
+    write_config(out, recipe=recipe.as_dict(), drawer=provenance(seed) | made)
     print(
         f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"
     )
 
 
 if __name__ == "__main__":
-    run(main, Arguments)
+    run(main, Arguments, with_recipe)

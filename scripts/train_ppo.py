@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import machine, progress, run
+from scripts.common import Device, prepare, progress, provenance, run
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Arguments:
     """Steps of the environment, all canvases together (default: as in the file)."""
     hyperparameters: Path | None = None
     """YAML file in RL Zoo's form (default: agents/baselines/ppo.yml)."""
+    device: Device = "cpu"
+    """To compute on; for so small a network a GPU gains little."""
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
@@ -32,41 +34,30 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    import torch
-
     from agents.baselines.ppo import HYPERPARAMETERS, hyperparameters, train_ppo
-    from agents.checkpoints import write_config
     from agents.recipes import get_recipe
+    from agents.weights import claim, write_config
 
     recipe = get_recipe(arguments.recipe)
     if recipe.stride:
         raise ValueError(f"{recipe.name} slides over pages: PPO draws a picture at once")
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    torch.set_flush_denormal(True)
+    device = prepare(arguments.device, arguments.threads)
     out = arguments.out or Path("runs") / f"ppo-{recipe.name}"
-    options = hyperparameters(recipe.env_id, arguments.hyperparameters or HYPERPARAMETERS)
-    command = f"scripts/train_ppo.py {recipe.name} --seed {arguments.seed}"
+    options = hyperparameters(recipe.env, arguments.hyperparameters or HYPERPARAMETERS)
     if arguments.steps:
         options["n_timesteps"] = arguments.steps
-        command += f" --steps {arguments.steps}"
     if arguments.preset == "debug":
         options |= {"n_timesteps": 512, "n_envs": 4, "n_steps": 16, "batch_size": 32}
-        command += " --preset debug"
+    claim(out, recipe)
     with progress() as bar:
         task = bar.add_task(f"PPO on {recipe.name}", total=options["n_timesteps"], note="")
 
         def report(row: dict) -> None:
             bar.update(task, completed=row["steps"], note=f"val mse {row['mse']:.4f}" if "mse" in row else "")
 
-        last = train_ppo(recipe, options, out, arguments.seed, report)
-    write_config(
-        out,
-        recipe=recipe.as_dict(),
-        hyperparameters=options,
-        policy={"command": command, "seed": arguments.seed, "data": f"{recipe.targets}:train",
-                "machine": machine(), "validation": last},
-    )  # fmt: skip
+        last = train_ppo(recipe, options, out, arguments.seed, report, str(device))
+    made = {"data": f"{recipe.targets}:train", "validation": last}
+    write_config(out, hyperparameters=options, policy=provenance(arguments.seed) | made)
     print(f"{out / 'policy.safetensors'}: validation mse {last['mse']:.5f} after {last['steps']} steps")
 
 

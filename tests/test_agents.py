@@ -1,23 +1,33 @@
 import json
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from agents import Drawer, get_recipe
-from agents.canvas import CanvasNetwork, Rollouts, canvas_error, fit_canvas, make_canvas, to_unit
+from agents.canvas import CanvasNetwork, Rollouts, canvas_error, fit_canvas, make_canvas, resized, to_unit
+from agents.data import Pictures, augmented
 from agents.drawer import DrawerNetwork
-from agents.finish import draw_kept, refine_actions, useful_strokes
-from agents.imagine import ExactBezier, RealCanvas, StraightThrough, imagine
-from agents.optimizers import MuonAdam
-from agents.reference import best_strokes
-from agents.training import Refit, augmented, drawing_loss, train_drawer
+from agents.imagine import RealCanvas, StraightThrough, imagine
+from agents.improve import refine_actions, useful_strokes
+from agents.loss import drawing_loss
+from agents.optim import MuonAdam
+from agents.oracle import ExactBezier, found_strokes
+from agents.recipes import DrawerOptions, Recipe
+from agents.train import Refit, Trainer, start_from, train_drawer
 from drawenv import BezierRenderer, Symbols
+from drawenv.drawing import draw_kept
 from drawenv.renderers import PrismRenderer, RectangleRenderer
 
 RENDERER = BezierRenderer(5.0)
-TINY = replace(get_recipe("quickstart").debug(), canvas_seconds=4.0)
+TINY = get_recipe("quickstart").debug()
+
+
+def canvas_network(renderer, **options):
+    return CanvasNetwork(len(renderer.action_spec), renderer.channels, renderer.compose, **options)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +54,14 @@ def test_rollouts_of_few_calls_are_used_again():
         assert {tuple(a.tolist()) for a in actions} <= made and rollouts.made == 16
         torch.testing.assert_close(RealCanvas(RENDERER)(before, actions), after, atol=1e-6, rtol=0)
     with pytest.raises(ValueError, match="at least a batch of 128, got 100"):
-        fit_canvas(make_canvas(RENDERER), RENDERER, calls=100)
+        fit_canvas(canvas_network(RENDERER), RENDERER, calls=100)
 
 
 def test_canvas_learns():
     torch.manual_seed(0)
-    canvas = make_canvas(RENDERER, hidden=64, dots=32)
+    canvas = canvas_network(RENDERER, hidden=64, dots=32)
     before = canvas_error(canvas, RENDERER, n=256)
-    fit_canvas(canvas, RENDERER, seconds=6, batch=32)
+    fit_canvas(canvas, RENDERER, steps=300, batch=32)
     after = canvas_error(canvas, RENDERER, n=256)
     assert after < 0.75 * min(before, 1.0)
     assert not any(p.requires_grad for p in canvas.parameters())
@@ -60,8 +70,8 @@ def test_canvas_learns():
 def test_canvas_learns_paint():
     """Rectangles in colour on canvases that hold others: composed over, areas from flat dots."""
     torch.manual_seed(0)
-    canvas = make_canvas(RectangleRenderer(), hidden=64, dots=16)
-    fit_canvas(canvas, RectangleRenderer(), size=32, seconds=6, batch=32)
+    canvas = canvas_network(RectangleRenderer(), hidden=64, dots=16)
+    fit_canvas(canvas, RectangleRenderer(), size=32, steps=600, batch=32)
     assert canvas_error(canvas, RectangleRenderer(), 32, n=256) < 0.5
     black = torch.zeros(2, 3, 32, 32)
     out = canvas(black, torch.zeros(2, 7))
@@ -69,7 +79,7 @@ def test_canvas_learns_paint():
 
 
 def test_thick_renderer_gets_a_canvas_too():
-    canvas = make_canvas(BezierRenderer(None))
+    canvas = make_canvas(Recipe("thick", env="BezierThickCanvas-v0"))
     out = canvas(torch.zeros(2, 1, 64, 64), torch.zeros(2, 7))
     assert out.shape == (2, 1, 64, 64)
 
@@ -100,7 +110,7 @@ def test_exact_rasteriser_has_the_right_gradient():
 
 
 def test_straight_through_has_the_value_of_r_and_the_gradient_of_c(rng):
-    learned = make_canvas(RENDERER, hidden=16, dots=8)
+    learned = canvas_network(RENDERER, hidden=16, dots=8)
     actions = torch.from_numpy(RENDERER.action_spec.sample(4, rng)).requires_grad_()
     blank = torch.zeros(4, 1, 64, 64)
     value = StraightThrough(learned, RENDERER)(blank, actions)
@@ -116,7 +126,7 @@ def test_straight_through_has_the_value_of_r_and_the_gradient_of_c(rng):
 def test_imagined_drawing_is_the_real_one(options, targets):
     options = dict(options)
     half = options.pop("half", False)
-    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32, **options)
+    network = DrawerNetwork(RENDERER.action_spec, DrawerOptions(width=16, hidden=32, **options))
     network.half_precision = half
     actions, canvases = imagine(network, RealCanvas(RENDERER), targets, torch.zeros_like(targets), 5)
     assert actions.shape == (8, 5, 6) and actions.abs().max() <= 1 and len(canvases) == 5
@@ -131,21 +141,21 @@ def test_translation_learns_from_its_target(attend, rng):
     """Hints of another size, canvases with state beside the picture; a goal where it attends."""
     renderer, hints = PrismRenderer(), torch.rand(4, 1, 64, 64)
     network = DrawerNetwork(
-        renderer.action_spec, channels=12, shown=9, size=32, hint=(1, 64), width=16, hidden=32, depth=1,
-        attend=attend,
+        renderer.action_spec, DrawerOptions(width=16, hidden=32, depth=1, attend=attend), channels=12,
+        shown=9, size=32, hint=(1, 64),
     )  # fmt: skip
-    canvas = make_canvas(renderer, hidden=32, dots=4).requires_grad_(False)
-    plan = network.look(hints)
-    assert (plan[0] is not None) == attend
+    canvas = canvas_network(renderer, hidden=32, dots=4).requires_grad_(False)
+    code = network.encode(hints)
+    assert (code[0] is not None) == attend
     if attend:
-        assert plan[0].shape == (4, 9, 32, 32) and 0 <= plan[0].min() <= plan[0].max() <= 1
-    actions, canvases = imagine(network, canvas, hints, torch.zeros(4, 12, 32, 32), 2, plan)
+        assert code[0].shape == (4, 9, 32, 32) and 0 <= code[0].min() <= code[0].max() <= 1
+    actions, canvases = imagine(network, canvas, hints, torch.zeros(4, 12, 32, 32), 2, code)
     assert actions.shape == (4, 2, 9) and canvases[-1].shape == (4, 12, 32, 32)
     target = torch.rand(4, 9, 32, 32)
     loss = drawing_loss(canvases, target, 1.0, 1.0, robust=True)
-    loss = loss if plan[0] is None else loss + (plan[0] - target).square().sum()
+    loss = loss if code[0] is None else loss + (code[0] - target).square().sum()
     loss.backward()
-    unused = {"keen"} if attend else set()  # of no weight where all is missing alike
+    unused = {"sharpness"} if attend else set()  # of no weight where all is missing alike
     for name, p in network.named_parameters():
         assert p.grad is not None and (name in unused or p.grad.abs().sum() > 0), name
 
@@ -175,15 +185,15 @@ def test_canvas_learns_composition():
     """Boxes in space: what is nearer shows, which the canvas network has to find out."""
     torch.manual_seed(0)
     renderer = PrismRenderer()
-    canvas = make_canvas(renderer, hidden=64, dots=4)
+    canvas = canvas_network(renderer, hidden=64, dots=4)
     assert canvas.compose is None
-    fit_canvas(canvas, renderer, size=16, seconds=8, batch=32)
+    fit_canvas(canvas, renderer, size=16, steps=500, batch=32)
     assert canvas_error(canvas, renderer, 16, n=256) < 0.85
 
 
 def test_control_point_follows_the_ends():
     """Zero raw outputs but for the ends: the control point is the chord's middle."""
-    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32)
+    network = DrawerNetwork(RENDERER.action_spec, DrawerOptions(width=16, hidden=32))
     torch.nn.init.zeros_(network.head.weight)
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor([0.6, -0.7, 0.0, 0.0, 0.1, 0.3]))
@@ -192,8 +202,80 @@ def test_control_point_follows_the_ends():
     assert x1 == pytest.approx((x0 + x2) / 2, abs=1e-3) and y1 == pytest.approx((y0 + y2) / 2, abs=1e-3)
 
 
+@pytest.mark.parametrize(("corners", "first"), [(False, -15 / 16), (True, -1)])
+def test_cells_to_attend_to_are_where_they_lie(corners, first):
+    """Attention to one cell alone: the stroke starts at that cell's middle; old weights had its corner."""
+    network = DrawerNetwork(
+        RENDERER.action_spec, DrawerOptions(width=16, hidden=32, attend=True), corners=corners
+    )
+    for parameter in (network.head.weight, network.head.bias, network.query.weight, network.query.bias):
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(network.sharpness, 50.0)
+    target = torch.zeros(1, 1, 64, 64)
+    target[..., :4, :4] = 1  # the cell at the top left
+    actions, _ = imagine(network, RealCanvas(RENDERER), target, torch.zeros_like(target), 1)
+    np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [first, first], atol=1e-4)
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 3])
+def test_windows_of_hints_and_targets_are_of_one_place(zoom):
+    """A hint that is the target four times as large stays that in every window of it."""
+    recipe = get_recipe("plans").debug()
+    recipe = replace(recipe, data=replace(recipe.data, zooms=(zoom,)), hint=(1, 32))
+    pictures = Pictures(recipe, 0, torch.device("cpu"))
+    rng, side = np.random.default_rng(0), 32 * zoom
+    targets = rng.integers(0, 256, (6, 3, 8 * zoom, 8 * zoom)).astype(np.uint8).repeat(4, 2).repeat(4, 3)
+    assert targets.shape[-1] == side
+    hints = np.stack(
+        [[np.asarray(Image.fromarray(t[0]).resize((256, 256), Image.Resampling.NEAREST))] for t in targets]
+    )
+    hint, target = pictures._windows(hints, targets)
+    assert hint.shape == (6, 1, 32, 32) and target.shape == (6, 3, 32, 32)
+    difference = (hint[:, 0] - target[:, 0]).abs()
+    assert difference.mean() < 0.06  # unrelated places differ by a third
+
+
+def test_pictures_are_resized_whole():
+    """Also where the size is no divisor: nothing is cut off."""
+    ramp = np.tile(np.arange(85, dtype=np.uint8) * 3, (1, 1, 85, 1))
+    for size in (17, 32, 64, 85, 128):
+        out = resized(ramp, size)
+        assert out.shape == (1, 1, size, size)
+        assert out[0, 0, 0, 0] < 0.06 and out[0, 0, 0, -1] > 0.93
+
+
+def test_gray_targets_train_on_a_canvas_in_color():
+    recipe = replace(get_recipe("hollow").debug(), targets="symbols-2")
+    batch = Pictures(recipe, 0, torch.device("cpu"))(0.0)
+    assert batch.target.shape == (16, 3, 32, 32) and batch.target[:, 0].equal(batch.target[:, 2])
+    loss = Trainer(Drawer.new(recipe)).step(batch, 0.0)
+    assert loss.isfinite()
+
+
+def test_rollouts_keep_few():
+    """However many calls are allowed."""
+    rollouts = Rollouts(RENDERER, 16, 64, calls=1_000_000)
+    rollouts.KEPT = 128
+    rollouts.kept = deque(maxlen=2)
+    for _ in range(5):
+        rollouts()
+    assert len(rollouts.kept) == 2
+    assert Rollouts(RENDERER, 16, 64, calls=1_000_000).kept.maxlen * 64 <= 16_384
+
+
+def test_start_from_another_drawer():
+    digits = get_recipe("mnist-4").debug()
+    one, twenty = Drawer.new(digits), Drawer.new(get_recipe("mnist-20").debug())
+    start_from(twenty, one)
+    own, other = twenty.network.state_dict(), one.network.state_dict()
+    assert own["memory.weight_hh"].equal(other["memory.weight_hh"])
+    assert own["head.weight"].shape != other["head.weight"].shape
+    with pytest.raises(ValueError, match=r"sketch-10 cannot start from mnist-4: .* two kinds"):
+        start_from(Drawer.new(get_recipe("sketch-10").debug()), one)
+
+
 def test_every_parameter_learns(targets):
-    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32)
+    network = DrawerNetwork(RENDERER.action_spec, DrawerOptions(width=16, hidden=32))
     _, canvases = imagine(network, ExactBezier(RENDERER), targets, torch.zeros_like(targets), 2)
     drawing_loss(canvases, targets, 0.1, 1.0).backward()
     for name, p in network.named_parameters():
@@ -201,12 +283,12 @@ def test_every_parameter_learns(targets):
 
 
 def test_refit_works_on_every_kind_of_canvas(targets):
-    network, blank = DrawerNetwork(RENDERER.action_spec, width=16, hidden=32), torch.zeros_like(targets)
-    actions, canvases = imagine(network, RealCanvas(RENDERER), targets, blank, 3)
+    drawer, blank = Drawer.new(replace(TINY, strokes=3)), torch.zeros_like(targets)
+    actions, canvases = imagine(drawer.network, RealCanvas(RENDERER), targets, blank, 3)
     for compose in ("max", "over", None):
-        canvas = CanvasNetwork(6, compose=compose, dots=8).requires_grad_(False)
+        drawer.canvas = canvas = CanvasNetwork(6, compose=compose, dots=8).requires_grad_(False)
         before = [p.clone() for p in canvas.parameters()]
-        Refit(canvas, RENDERER, 64, 4, seed=0).step(blank, actions, canvases, 1.0)
+        Refit(drawer, 4, seed=0).step(blank, actions, canvases, 1.0)
         assert all((p != b).any() for p, b in zip(canvas.parameters(), before, strict=True))
         assert not any(p.requires_grad for p in canvas.parameters())
 
@@ -229,7 +311,7 @@ def test_optimizer_survives_a_bad_batch():
     optimizer = MuonAdam(module, 1e-2, 1e-2)
     weight = module.weight.detach().clone()
     optimizer.step((module(torch.ones(1, 4)) * float("nan")).sum(), 1.0)
-    torch.testing.assert_close(module.weight.detach(), weight)
+    torch.testing.assert_close(module.weight.detach(), weight * (1 - 1e-3))  # weight decay alone
     optimizer.step(module(torch.ones(1, 4)).sum(), 1.0)
     assert not torch.equal(module.weight.detach(), weight)
 
@@ -238,31 +320,31 @@ def test_damaged_state_of_a_run(tmp_path):
     (tmp_path / "training.pt").write_bytes(b"no state")
     drawer = Drawer.new(TINY)
     with pytest.raises(ValueError, match=r"training\.pt is damaged .* delete it to start again"):
-        train_drawer(drawer.network, drawer.canvas, TINY, tmp_path)
+        train_drawer(drawer, tmp_path)
 
 
 @pytest.mark.parametrize("refit", [False, True])
 def test_training_resumes_where_it_stopped(tmp_path, refit):
-    recipe = replace(TINY, refit=refit)
+    recipe = replace(TINY, canvas=replace(TINY.canvas, refit=refit))
     drawer = Drawer.new(recipe)
     fitted = {name: value.clone() for name, value in drawer.canvas.state_dict().items()}
-    first = train_drawer(drawer.network, drawer.canvas, recipe, tmp_path)
+    first = train_drawer(drawer, tmp_path)
     assert first["pictures"] == 256 and 0 < first["mse"] < 1
     same = [torch.equal(value, fitted[name]) for name, value in drawer.canvas.state_dict().items()]
     assert all(same) != refit
-    more = replace(recipe, pictures=320)
-    again = Drawer.new(recipe)
+    more = Drawer.new(replace(recipe, train=replace(recipe.train, pictures=320)))
     reports = []
-    train_drawer(again.network, again.canvas, more, tmp_path, report=reports.append)
-    assert [r["pictures"] for r in reports] == [272, 288, 304, 320]
+    train_drawer(more, tmp_path, report=reports.append)
+    assert reports[-1]["pictures"] == 320
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [row["pictures"] for row in log] == [256, 320] and log[1]["seconds"] > log[0]["seconds"]
+    assert [row["pictures"] for row in log] == [64, 128, 192, 256, 320]
+    assert log[-1]["seconds"] > log[0]["seconds"]
 
 
 def test_drawer_learns_through_the_exact_canvas(targets):
     """With an exact canvas a few steps on a few pictures must beat the blank page."""
     torch.manual_seed(0)
-    network = DrawerNetwork(RENDERER.action_spec, width=16, hidden=64)
+    network = DrawerNetwork(RENDERER.action_spec, DrawerOptions(width=16, hidden=64))
     optimizer = MuonAdam(network, 3e-3, 0.02, adam_only=("head", "memory"))
     for step in range(60):
         _, canvases = imagine(network, ExactBezier(RENDERER, 6), targets, torch.zeros_like(targets), 2)
@@ -275,7 +357,7 @@ def test_drawer_learns_through_the_exact_canvas(targets):
 def test_reference_and_refinement_find_a_curve(rng):
     """One known curve: both must come close to drawing it exactly."""
     target = to_unit(Symbols(max_strokes=1, thickness=(5.0, 5.0)).sample(2, rng))
-    actions, error = best_strokes(target, RENDERER, strokes=1, steps=60, starts=3)
+    actions, error = found_strokes(target, RENDERER, strokes=1, steps=60, starts=3)
     blank = target.square().sum((1, 2, 3))
     assert (error / blank).max() < 0.2
     nudged = (actions + 0.05).clamp(-1, 1)

@@ -1,18 +1,24 @@
 """Prisms, frames, floor plans and their rooms, and the figures that score them."""
 
+import gzip
 import json
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 import trimesh
 
-from agents.finish import from_all_sides, read_windows
 from drawenv import CanvasEnv, Drawing, load_pictures, load_targets
-from drawenv.metrics import average_precision, box_iou, ciede2000
+from drawenv.metrics import box_iou, ciede2000
 from drawenv.renderers import BezierRenderer, PrismRenderer, RectangleRenderer
 from drawenv.renderers.color import rgb_to_lab
-from drawenv.rooms import Reading, Room, agreed, draw_rooms, rooms
-from drawenv.targets.plans import ROOM_COLORS, ROOM_TYPES, Plans, nearest_room_type
+from drawenv.targets import files
+from drawenv.targets.floorplans import annotations, derive_rooms, parse
+from drawenv.targets.plans import Plans
+from drawenv.tasks.boxes import box_scores
+from drawenv.tasks.rooms import ROOM_COLORS, ROOM_TYPES, Room, draw_rooms, nearest_room_type, rooms
+from drawenv.tasks.votes import Reading, from_all_sides, read_windows, vote
 
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
 
@@ -44,14 +50,10 @@ def test_ciede2000_of_published_pairs():
     np.testing.assert_allclose(ciede2000(table[:, 3:6], table[:, :3]), table[:, 6], atol=1e-4)
 
 
-def test_box_iou_and_average_precision():
+def test_box_iou():
     a = np.array([[0, 0, 0, 2, 2, 2], [0, 0, 0, 1, 1, 1]])
     np.testing.assert_allclose(box_iou(a, a), [[1, 1 / 8], [1 / 8, 1]])
     np.testing.assert_allclose(box_iou([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]]), [[1 / 3, 0]])
-    assert average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 2) == pytest.approx(
-        5 / 6
-    )
-    assert average_precision(np.array([]), np.array([], bool), 3) == 0
 
 
 def test_nearest_surface_shows_whatever_the_order():
@@ -83,7 +85,7 @@ def test_prisms_as_obj(tmp_path):
     np.testing.assert_allclose(mesh.visual.vertex_colors[0, :3], (255, 0, 0), atol=1)
     with pytest.raises(ValueError, match="volume"):
         prisms((0, 0, 0, 8, 8, 0, *BLUE)).save(tmp_path / "b.obj")
-    with pytest.raises(ValueError, match=r"cannot save as '\.obj'"):
+    with pytest.raises(ValueError, match=r"saved as \.obj, rectangle is flat"):
         rectangles((0, 0, 9, 9, *RED)).save(tmp_path / "c.obj")
 
 
@@ -134,6 +136,91 @@ def test_a_varied_plan_is_still_the_same_plan(turn):
         assert hint[top - 6 : top + 3, left:right].max() > 100  # the wall above it
 
 
+def test_prisms_do_not_depend_on_the_order(rng):
+    """At antialiased edges too, and where two are equally near."""
+    renderer = PrismRenderer()
+    for k in range(200):
+        actions = renderer.action_spec.sample(3, rng)
+        if k % 4 == 0:
+            actions[:, 2], actions[:, 5] = -0.3, 0.2  # one depth
+        pictures = []
+        for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0], [0, 2, 1], [0, 1, 2, 0]):
+            canvas = renderer.blank(1, 32)
+            for i in order:
+                renderer.draw(canvas, actions[i : i + 1])
+            pictures.append(canvas)
+        for other in pictures[1:]:
+            np.testing.assert_array_equal(pictures[0], other)
+
+
+def test_prisms_beyond_the_cube_are_cut_off():
+    """What lies outside is not drawn; nothing is written out of bounds."""
+    renderer = PrismRenderer()
+    canvas, inside = renderer.blank(2, 64), renderer.blank(2, 64)
+    for picture, low, high in ((canvas, -5.0, 70.0), (inside, 0.0, 64.0)):
+        corners = np.array([[low, low, 0, high, high, 20, *RED], [low, 8, 0, 20, high, 9, *BLUE]], np.float32)
+        renderer.draw(picture, renderer.action_spec.to_action(corners))
+    np.testing.assert_array_equal(canvas, inside)
+    assert canvas.any((1, 2, 3)).all()
+
+
+def test_surplus_boxes_count_against_a_scene():
+    """3D IoU of a box found beside one too many is a half, not one."""
+    right, other = (10, 10, 5, 42, 26, 37, *RED), (40, 40, 40, 60, 60, 60, *BLUE)
+    true = [np.array([right], np.float32)]
+    exact, surplus = (box_scores([drawing], true) for drawing in (prisms(right), prisms(right, other)))
+    assert exact["iou3d"] == pytest.approx(1, abs=1e-4) and exact["f1"] == exact["precision"] == 1
+    assert surplus["iou3d"] == pytest.approx(0.5, abs=1e-4)
+    assert (surplus["precision"], surplus["recall"]) == (0.5, 1) and surplus["f1"] == pytest.approx(2 / 3)
+    missed = box_scores([prisms(right)], [np.array([right, other], np.float32)])
+    assert missed["iou3d"] == pytest.approx(0.5, abs=1e-4) and missed["recall"] == 0.5
+    assert box_scores([prisms(right)], [np.array([other], np.float32)])["f1"] == 0
+
+
+def test_rooms_are_derived_from_annotations():
+    """A door is no gap, a label goes to the region that covers most of it, and outside is no room."""
+    walls = np.array([[16, 16, 496, 16], [496, 16, 496, 300], [496, 300, 16, 300], [16, 300, 16, 16],
+                      [200, 16, 200, 300]], float)  # fmt: skip
+    labels = ["bedroom", "closet", "kitchen", "balcony"]
+    places = np.array(
+        [[40, 40, 60, 60], [150, 200, 210, 240], [300, 100, 350, 150], [300, 400, 350, 450]], float
+    )
+    first, second = derive_rooms(walls, labels, places)
+    assert (first.labels, first.box) == (["bedroom", "closet"], (18, 18, 199, 299))
+    assert (second.labels, second.box) == (["kitchen"], (202, 18, 495, 299))
+
+
+def test_floor_plans_are_read_from_the_repository_as_it_is_downloaded(data, monkeypatch, tmp_path):
+    """A zip file of the whole repository, with other plans beside those that are used."""
+    texts = annotations()
+    path = tmp_path / "floorplans" / "r2v_annotations.tar.gz"  # whatever its name
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(f"FloorplanTransformation-1/data/floorplan_representation/{name}.txt", text)
+        archive.writestr("FloorplanTransformation-1/data/floorplan_representation/00/other.txt", "wall")
+    monkeypatch.setenv("DRAWENV_DATA", str(tmp_path))
+    annotations.cache_clear()
+    try:
+        assert annotations() == texts
+    finally:
+        annotations.cache_clear()
+
+
+def test_derived_rooms_equal_the_published_ones(data):
+    """All 8,774 rooms of the 979 plans."""
+    path = data / "floorplans" / "r2v_rooms.jsonl.gz"
+    if not path.is_file():
+        pytest.skip("needs floorplans/r2v_rooms.jsonl.gz")
+    texts, count = annotations(), 0
+    with gzip.open(path, "rt") as file:
+        for row in map(json.loads, file):
+            plan = parse(texts[row["plan"].removesuffix(".txt")])
+            np.testing.assert_array_equal(plan.rooms, [room["box"] for room in row["rooms"]])
+            count += len(plan.rooms)
+    assert (len(texts), count) == (979, 8774)
+
+
 def test_real_plans(data):
     test, val, train = (load_targets(f"floorplans:{split}") for split in ("test", "val", "train"))
     assert (len(test), len(val), len(train.plans)) == (150, 83, 746)
@@ -144,9 +231,19 @@ def test_real_plans(data):
     assert hints.any((1, 2, 3)).all() and targets.any((1, 2, 3)).all()
 
 
-def test_plans_without_data(monkeypatch):
+def test_plans_without_data(monkeypatch, tmp_path):
+    annotations.cache_clear()
     monkeypatch.delenv("DRAWENV_DATA", raising=False)
-    with pytest.raises(FileNotFoundError, match="built-in targets 'plans'"):
+    monkeypatch.setattr(files.pooch, "os_cache", lambda name: tmp_path)
+    monkeypatch.setattr(files.pooch, "retrieve", lambda *_, **__: 1 / 0)
+    with pytest.raises(FileNotFoundError, match=r"r2v_annotations.*Put the file into"):
+        load_targets("floorplans")
+    damaged = tmp_path / "floorplans" / "r2v_annotations.tar.gz"
+    damaged.parent.mkdir()
+    with tarfile.open(damaged, "w:gz"):
+        pass
+    monkeypatch.setenv("DRAWENV_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="does not hold the published floor plans"):
         load_targets("floorplans")
 
 
@@ -174,18 +271,18 @@ def test_rooms_that_readings_agree_on():
     def whole(*readings):
         return [Reading((0, 0, 64, 64), list(found)) for found in readings]
 
-    assert agreed([], 0.1) == [] and agreed(whole([], []), 0.1) == []
+    assert vote([], 0.1) == [] and vote(whole([], []), 0.1) == []
     readings = whole([bedroom, closet], [bedroom], [nearly, Room("corridor", (50, 50, 60, 60))])
-    assert agreed(readings, 0.6) == [bedroom]  # the median of three boxes
-    assert agreed(readings + whole([], []), 0.7) == []
-    both = agreed(readings, 0.3)
+    assert vote(readings, 0.6) == [bedroom]  # the median of three boxes
+    assert vote(readings + whole([], []), 0.7) == []
+    both = vote(readings, 0.3)
     assert both[0] == bedroom and len(both) == 2  # one of the two types, not both
-    assert agreed(whole([bedroom, bedroom], []), 0.6) == []  # one reading has one vote
+    assert vote(whole([bedroom, bedroom], []), 0.6) == []  # one reading has one vote
     smaller = Room("bedroom", (30, 30, 50, 40))  # half of it lies in the other one
-    assert agreed(whole([bedroom], [bedroom], [smaller]), 0.1) == [bedroom]
-    assert len(agreed(whole([bedroom], [smaller._replace(type="closet")]), 0.1)) == 2
+    assert vote(whole([bedroom], [bedroom], [smaller]), 0.1) == [bedroom]
+    assert len(vote(whole([bedroom], [smaller._replace(type="closet")]), 0.1)) == 2
     with pytest.raises(ValueError, match="over 0 and at most 1, got 3"):
-        agreed(readings, 3)
+        vote(readings, 3)
     drawing = draw_rooms([closet, bedroom])
     assert rooms(drawing) == [bedroom, closet]  # the largest first
     assert len(draw_rooms([])) == 0
@@ -196,11 +293,11 @@ def test_rooms_agreed_on_by_those_that_see_them_whole():
     bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (4, 4, 8, 8))
     cut, corner = Room("bedroom", (0, 0, 32, 32)), (0.0, 0.0, 32.0, 32.0)
     readings = [Reading((0, 0, 64, 64), [bedroom])] + [Reading(corner, [cut, closet])] * 3
-    assert agreed(readings, 1.0) == [bedroom]
-    assert agreed(readings, 0.75) == [bedroom, closet]
-    assert agreed(readings + [Reading((32, 32, 64, 64), [])] * 4, 0.75) == [bedroom, closet]
+    assert vote(readings, 1.0) == [bedroom]
+    assert vote(readings, 0.75) == [bedroom, closet]
+    assert vote(readings + [Reading((32, 32, 64, 64), [])] * 4, 0.75) == [bedroom, closet]
     nursery = Room("bedroom", (0, 0, 8, 8))  # the plan's own border cuts nothing
-    assert agreed([Reading(corner, [nursery])], 1.0) == [nursery]
+    assert vote([Reading(corner, [nursery])], 1.0) == [nursery]
 
 
 def test_plans_drawn_from_all_sides():
@@ -247,7 +344,7 @@ def test_plans_drawn_in_windows():
     for zooms, wide in (([1], True), ([2], False), ([4], False), ([1, 2, 4], True)):
         expected = [set(kinds) - (set() if wide else {"kitchen", "balcony"}) for kinds in true.values()]
         for plan, readings in enumerate(read_windows(draw, hints, zooms)):
-            found = agreed(readings, 1.0)
+            found = vote(readings, 1.0)
             assert {room.type for room in found} == expected[plan]
             for room in found:
                 np.testing.assert_allclose(room.box, true[plan][room.type], atol=1e-3)

@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from agents import Drawer, get_recipe
+from agents.agent import Chance, draw
 from agents.canvas import to_unit
-from agents.checkpoints import PRETRAINED, load_weights, save_weights
-from agents.evaluation import evaluate
-from agents.finish import draw_kept
-from agents.recipes import RECIPES
+from agents.evaluate import evaluate
+from agents.improve import stacked
+from agents.recipes import RECIPES, Recipe
+from agents.weights import PRETRAINED, VERSION, claim, load_weights, read_config, save_weights
 from drawenv import BezierRenderer, Symbols, load_pictures
+from drawenv.drawing import draw_kept
 
 RENDERER = BezierRenderer(5.0)
-TINY = replace(get_recipe("quickstart").debug(), canvas_seconds=4.0)
+TINY = get_recipe("quickstart").debug()
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def test_save_and_load(saved, targets):
     assert {p.name for p in saved.iterdir()} >= {"drawer.safetensors", "canvas.safetensors", "config.json"}
     first, second = Drawer.from_pretrained(saved), Drawer.from_pretrained(str(saved))
     pictures = (255 * targets).byte().numpy()
-    np.testing.assert_array_equal(first.strokes(pictures)[0], second.strokes(pictures)[0])
+    for a, b in zip(draw(first, pictures), draw(second, pictures), strict=True):
+        np.testing.assert_array_equal(a.actions, b.actions)
     assert first.recipe == TINY
 
 
@@ -63,17 +66,15 @@ def test_draw_any_picture(saved, rng):
 
 def test_evaluation_of_blank_and_random(saved):
     drawer = Drawer.from_pretrained(saved)
-    blank = evaluate(drawer, "blank", limit=40)
+    blank = evaluate(Chance(drawer, strokes=0), limit=40)
     assert blank["mse"] == blank["mse_blank"] == pytest.approx(blank["mse_canvas"]) and blank["strokes"] == 0
     first = load_pictures("symbols-2:test").images[:40]
     assert blank["mse"] == pytest.approx(to_unit(first).square().mean().item(), rel=1e-5)
-    random = evaluate(drawer, "random", limit=40)
-    assert random["mse"] > blank["mse"] and 0 <= random["stroke_precision"] <= 1
-    assert evaluate(drawer, "drawer", limit=40, refine=3)["mse"] <= blank["mse"]  # useless strokes go
-    with pytest.raises(ValueError, match="agent must be one of"):
-        evaluate(drawer, "sac")
-    with pytest.raises(ValueError, match="'ppo'"):
-        evaluate(drawer, "ppo")
+    random = evaluate(Chance(drawer), limit=400)  # pruned, as a drawer's strokes are
+    assert 0.5 * random["mse_blank"] < random["mse"] < random["mse_blank"] and 0 < random["strokes"] < 2
+    everything = evaluate(Chance(drawer), limit=40, prune=False)
+    assert everything["mse"] > blank["mse"] and everything["strokes"] == 2
+    assert 0 <= random["stroke_precision"] <= 1 and random["pens_true"] >= 1
 
 
 def damaged(folder, tmp_path, file, content):
@@ -91,7 +92,7 @@ def damaged(folder, tmp_path, file, content):
         ("config.json", b"{", r"config\.json is damaged"),
         ("config.json", b"[1]", "no JSON object"),
         ("config.json", b"{}", "no weights of a drawer"),
-        ("config.json", b'{"recipe": {"name": 3, "env_id": 4}}', "describes no recipe of this version"),
+        ("config.json", b'{"recipe": {"name": 3, "env": 4}}', "describes no recipe of this version"),
     ],
 )
 def test_damaged_weights(saved, tmp_path, file, content, words):
@@ -113,7 +114,7 @@ def test_unknown_names():
 
 
 def test_neither_folder_nor_hub(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder here, and not to be had"):
         Drawer.from_pretrained("nobody/nothing")
 
@@ -134,10 +135,50 @@ def test_pretrained_weights_draw(name):
         built_in = load_pictures({"floorplan": "plans:test", "prism": "prisms:test"}[name], size)
         pictures = built_in.images[:20]
         hints = pictures if built_in.hints is None else built_in.hints[:20]
-    actions, keep = drawer.strokes(hints)
+    actions, keep = stacked([drawing.actions for drawing in draw(drawer, hints)])
     drawn = draw_kept(drawer.renderer, actions, keep, drawer.renderer.blank(20, size))
     if name == "colormnist-4":  # letters have no colour of their own
         drawn = drawn.max(1, keepdims=True)
     error = np.square(drawn[:, : pictures.shape[1]] / 255.0 - pictures / 255.0).sum()
     assert error < 0.7 * np.square(pictures / 255.0).sum()
     assert drawer.config["drawer"]["command"].startswith("scripts/train_drawer.py")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_configs_hold_their_recipes(name):
+    """Old weights keep meaning what they meant: their records load, and say what is known of them."""
+    if not (PRETRAINED / name).is_dir():
+        pytest.skip(f"no weights for {name}")
+    config = read_config(PRETRAINED / name)
+    assert config["version"] in range(1, VERSION + 1) and config["drawer"]["command"]
+    recipe = Recipe.from_dict(config["recipe"])
+    assert recipe.name == name and Recipe.from_dict(recipe.as_dict()) == recipe
+    drawer = Drawer.from_pretrained(name)
+    assert drawer.recipe == recipe
+    # A canvas network that was fitted after the drawer says nothing of what the drawer learned.
+    assert (drawer.learned_through is None) == bool(config["canvas"].get("fitted_afterwards"))
+
+
+def test_no_figure_under_a_canvas_that_was_fitted_afterwards():
+    assert evaluate(Drawer.from_pretrained("quickstart"), limit=5)["mse_canvas"] is None
+
+
+def test_a_folder_belongs_to_one_recipe(tmp_path):
+    claim(tmp_path, TINY)
+    claim(tmp_path, replace(TINY, train=replace(TINY.train, pictures=512)))  # a longer run goes on
+    for other in (get_recipe("mnist-4"), replace(TINY, strokes=3)):
+        with pytest.raises(ValueError, match=r"holds a run of another recipe \((name quick|strokes 2)"):
+            claim(tmp_path, other)
+
+
+def test_evaluation_takes_an_array(saved):
+    """Any pictures, and the same figures as by their name."""
+    drawer, pictures = Drawer.from_pretrained(saved), load_pictures("symbols-2:test")
+    first, second = evaluate(drawer, pictures.images[:20]), evaluate(drawer, limit=20)
+    assert first["mse"] == second["mse"] and "stroke_precision" not in first
+
+
+def test_translations_are_compared_with_their_targets_alone():
+    drawer = Drawer.new(get_recipe("plans").debug())
+    with pytest.raises(ValueError, match="nothing to compare a drawing with"):
+        evaluate(drawer, np.zeros((2, 32, 32), np.uint8))

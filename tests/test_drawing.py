@@ -52,7 +52,7 @@ def test_png_and_gif(drawing, tmp_path):
         np.testing.assert_array_equal(np.asarray(png), drawing.render(100))
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 6
-    with pytest.raises(ValueError, match=r"'\.bmp'; use \.svg"):
+    with pytest.raises(ValueError, match=r"'\.bmp'; use one of \.svg"):
         drawing.save(tmp_path / "a.bmp")
 
 
@@ -61,6 +61,28 @@ def test_json_round_trip(drawing, tmp_path):
     again = Drawing.load(tmp_path / "a.json")
     np.testing.assert_allclose(again.actions, drawing.actions, atol=1e-5)
     assert json.loads((tmp_path / "a.json").read_text())["names"][6] == "thickness"
+
+
+@pytest.mark.parametrize(
+    ("actions", "error", "words"),
+    [
+        (np.zeros((2, 6), np.float32), ValueError, r"shape \(2, 7\)"),
+        (np.full((1, 7), 1.5, np.float32), ValueError, r"x0 of action 0 must be in \[-1, 1\], got 1.5"),
+        (np.full((1, 7), np.nan, np.float32), ValueError, "got nan"),
+        (np.array([["a"] * 7]), TypeError, "must be floats"),
+    ],
+)
+def test_a_drawing_checks_its_actions(actions, error, words):
+    with pytest.raises(error, match=words):
+        Drawing(actions, BezierRenderer(None))
+
+
+def test_a_large_page_is_saved_as_large_as_it_is(tmp_path):
+    page = BezierRenderer(None).on_page((300, 1200))
+    drawing = Drawing(page.action_spec.sample(2, np.random.default_rng(0)), page)
+    drawing.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as png:
+        assert png.size == (1200, 300)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"renderer": "pen"}', '{"renderer": "bezier", "options": {}}'])

@@ -54,7 +54,7 @@ def test_golden_pictures(env_id):
 
 
 @ids
-@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED])
 def test_native_batch_equals_single_environments(env_id, mode):
     options = {"max_strokes": 3, "size": 32}
     native = gym.make_vec(env_id, num_envs=3, autoreset_mode=mode, **options)
@@ -64,14 +64,15 @@ def test_native_batch_equals_single_environments(env_id, mode):
     assert native.action_space == stacked.action_space
     rng = np.random.default_rng(1)
     (obs, info), (obs2, info2) = native.reset(seed=5), stacked.reset(seed=5)
+    ended = np.zeros(3, bool)
     for step in range(14):
         assert native.observation_space.contains(obs)
         for key in obs:
             np.testing.assert_array_equal(obs[key], obs2[key], err_msg=f"{key} at step {step}")
         assert info.keys() == info2.keys()
         np.testing.assert_allclose(info["mse"], info2["mse"])
-        if step == 7:  # out of step with one another from here on
-            mask = {"reset_mask": np.array([False, True, False])}
+        if step == 7 or ended.any():  # out of step with one another from here on
+            mask = {"reset_mask": ended if ended.any() else np.array([False, True, False])}
             (obs, info), (obs2, info2) = native.reset(options=dict(mask)), stacked.reset(options=dict(mask))
             for key in obs:
                 np.testing.assert_array_equal(obs[key], obs2[key])
@@ -81,12 +82,22 @@ def test_native_batch_equals_single_environments(env_id, mode):
         np.testing.assert_allclose(reward, reward2, atol=1e-12)
         np.testing.assert_array_equal(terminated, terminated2)
         np.testing.assert_array_equal(truncated, truncated2)
+        ended = terminated & (mode == AutoresetMode.DISABLED)
         for i in np.flatnonzero(info.get("_final_obs", [])):
             for key in obs:
                 np.testing.assert_array_equal(info["final_obs"][i][key], info2["final_obs"][i][key])
             ours, theirs = info["final_info"], info2["final_info"]
             assert ours["mse"][i] == pytest.approx(theirs["mse"][i])
             np.testing.assert_array_equal(ours["drawing"][i].actions, theirs["drawing"][i].actions)
+
+
+@ids
+def test_environments_are_described(env_id):
+    """Canvas and action, each parameter with its range."""
+    env, doc = gym.make(env_id).unwrapped, drawenv.ENVIRONMENTS[env_id].doc
+    assert "canvas" in doc.lower() and "Args" not in doc
+    for i, p in enumerate(env.action_spec.parameters):
+        assert f"| {i} | {p.name} | {p.low:g} | {p.high:g} | {p.unit} |" in doc
 
 
 def test_perfect_drawing_is_worth_one(rng):
@@ -162,13 +173,74 @@ def test_render_modes(env_id):
     env.reset(seed=0)
     env.step(np.zeros(env.action_space.shape, np.float32))
     picture = env.render()
-    views = getattr(env.unwrapped.renderer, "views", 1)
+    views = env.unwrapped.renderer.views
     assert picture.shape == (64, 128 * views, 3) and picture.dtype == np.uint8
     with pytest.raises(ValueError, match="render_mode"):
-        type(env.unwrapped)(render_mode="ansi")
+        drawenv.CanvasEnv(
+            env.unwrapped.renderer, targets=env.unwrapped.spec.kwargs["targets"], render_mode="ansi"
+        )
     batch = gym.make_vec(env_id, num_envs=2, render_mode="rgb_array")
     batch.reset(seed=0)
     assert [p.shape for p in batch.render()] == [picture.shape] * 2
+
+
+def test_next_step_is_the_default_and_disabled_waits_for_a_reset():
+    batch = gym.make_vec("BezierCanvas-v0", num_envs=2, max_strokes=1)
+    assert batch.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+    batch = gym.make_vec("BezierCanvas-v0", num_envs=2, max_strokes=1, autoreset_mode=AutoresetMode.DISABLED)
+    batch.reset(seed=0)
+    actions = np.zeros((2, 6), np.float32)
+    observation, _, terminated, *_ = batch.step(actions)
+    assert terminated.all() and (observation["progress"] == 1).all()
+    batch.reset(options={"reset_mask": np.array([True, False])})
+    with pytest.raises(gym.error.ResetNeeded, match="episodes 1 are over"):
+        batch.step(actions)
+
+
+class DotRenderer(drawenv.Renderer):
+    """Gray squares."""
+
+    name = "dot"
+    action_spec = drawenv.ActionSpec(
+        drawenv.Parameter("x", 0, 56, axis="x"), drawenv.Parameter("y", 0, 56, axis="y")
+    )
+
+    def draw(self, canvas, actions):
+        for picture, (x, y) in zip(canvas, self.action_spec.to_physical(actions).astype(int), strict=True):
+            picture[:, y : y + 8, x : x + 8] = 200
+
+
+def test_register_makes_single_and_vector_environments():
+    drawenv.register("Dot-v0", DotRenderer)
+    drawenv.register("Dot-v0", DotRenderer)  # importing twice does no harm
+    try:
+        check_env(gym.make("Dot-v0", render_mode="rgb_array").unwrapped)
+        batch = gym.make_vec("Dot-v0", num_envs=3)
+        batch.reset(seed=0)
+        observation = batch.step(np.zeros((3, 2), np.float32))[0]
+        assert observation["canvas"].sum() == 3 * 64 * 200
+        assert drawenv.ENVIRONMENTS["Dot-v0"].doc.startswith("Gray squares.")
+
+        class Other(DotRenderer):
+            name = "dot"
+
+        with pytest.raises(ValueError, match="there is a renderer 'dot' already"):
+            drawenv.register("Other-v0", Other)
+    finally:
+        drawenv.RENDERERS.pop("dot")
+        drawenv.ENVIRONMENTS.pop("Dot-v0")
+        gym.registry.pop("Dot-v0")
+
+
+def test_an_action_beyond_the_edge_by_rounding_draws_as_the_edge():
+    """Prism canvases were written out of bounds."""
+    env = gym.make("PrismCanvas-v0").unwrapped
+    spec, pictures = env.action_spec, []
+    for low in (-1.0, float(np.nextafter(np.float32(-1), np.float32(-2)))):
+        env.reset(seed=0)
+        pictures.append(env.step(np.array([low, low, low, 0, 0, 0, 1, 0, 0], np.float32))[0]["canvas"])
+    np.testing.assert_array_equal(*pictures)
+    assert spec.check(np.full(9, 1 + 1e-7, np.float32)).max() == 1
 
 
 def test_human_window_opens_and_closes():

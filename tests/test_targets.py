@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawenv import ArrayTargets, Symbols, load_pictures, load_targets
+from drawenv import ArrayTargets, BezierRenderer, Symbols, load_pictures, load_targets
 from drawenv.metrics import mse
+from drawenv.renderers import RectangleRenderer
 from drawenv.renderers.color import rgb_to_lab
 from drawenv.targets import files
-from drawenv.targets.mnist import DIGIT_COLORS, digit_labels
+from drawenv.targets.mnist import digit_labels
 from drawenv.targets.pictures import line_sketch, read_picture, square
 from drawenv.targets.sketches import sketch_files
+from drawenv.tasks.digits import DIGIT_COLORS
 
 
 def test_symbols_are_endless_and_seeded():
@@ -89,6 +91,38 @@ def test_folder(tmp_path):
     (tmp_path / "c.png").write_bytes(b"\x89PNG no more")
     with pytest.raises(ValueError, match=r"c\.png cannot be read as a picture"):
         load_targets(tmp_path)
+
+
+def test_a_folder_in_color_and_in_parts(tmp_path):
+    """Where the canvas is in colour, so are the pictures; every tenth is held out."""
+    for k in range(12):
+        Image.new("RGB", (40, 20), (200, 10, 10 * k)).save(tmp_path / f"{k:02}.png")
+    folder = str(tmp_path)
+    red = load_pictures(folder, 32, RectangleRenderer())
+    assert red.shape == (3, 32, 32) and red.images[5, :, 16, 16].tolist() == [200, 10, 50]
+    assert red.images[0, :, 0, 0].tolist() == [0, 0, 0]  # the canvas' paper around it
+    assert load_pictures(folder, 32, BezierRenderer()).shape == (1, 32, 32)
+    assert (len(load_pictures(f"{folder}:train")), len(load_pictures(f"{folder}:val"))) == (10, 2)
+    with pytest.raises(ValueError, match="has the splits train and val, not 'test'"):
+        load_targets(f"{folder}:test")
+    gray = load_targets("symbols:test", 32, RectangleRenderer())
+    assert gray.shape == (3, 32, 32) and (gray.images[:5, 0] == gray.images[:5, 2]).all()
+    assert load_targets("symbols", 32, RectangleRenderer()).sample(2, np.random.default_rng(0)).shape[1] == 3
+
+
+def test_some_pictures_from_all_over():
+    images = np.arange(200, dtype=np.uint8)[:, None, None] * np.ones((2, 2), np.uint8)
+    some = ArrayTargets(np.repeat(images, 4, 0)).spread(500).images[:, 0, 0, 0]  # of 800, not the first 500
+    assert len(some) == 500 and some[0] == 0 and some[-1] == 199
+    assert len(ArrayTargets(images).spread(500)) == 200
+
+
+def test_a_long_strip_stays_small():
+    """Its square would have ten thousand million pixels."""
+    strip = np.zeros((1, 100_000), np.uint8)
+    strip[:, 50_000:] = 255
+    out = square(strip, 64)
+    assert out.shape == (64, 64) and out.max() > 0 and out[:28].max() == out[36:].max() == 0
 
 
 def test_missing_data_says_how_to_get_it(tmp_path, monkeypatch):
@@ -242,5 +276,4 @@ def test_hints_must_match_their_targets():
     assert larger.hint_shape == (1, 16, 16)
     with pytest.raises(ValueError, match="4 targets need as many hints, got 3"):
         ArrayTargets(targets, hints=np.zeros((3, 8, 8), np.uint8))
-    with pytest.raises(ValueError, match="no hints"):
-        ArrayTargets(targets).sample_pairs(1, np.random.default_rng(0))
+    assert ArrayTargets(targets).sample_pairs(1, np.random.default_rng(0))[0] is None

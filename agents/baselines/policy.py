@@ -1,4 +1,4 @@
-"""A trained policy, saved and put to work as a drawer is."""
+"""A trained policy as an agent that draws."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticP
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.baselines.vec_env import seen
-from agents.checkpoints import Drawer, load_weights, read_config
+from agents.baselines.vec_env import stacked_channels
 from agents.recipes import Recipe
-from drawenv.renderers import shown
+from agents.weights import load_weights, read_config, read_recipe
 
 
 class SmallCNN(BaseFeaturesExtractor):
@@ -47,42 +46,41 @@ def policy_options(hyperparameters: dict) -> dict:
     return {**options, "features_extractor_class": SmallCNN, "features_extractor_kwargs": cnn}
 
 
-class Policy(Drawer):
-    """An SB3 policy that draws pictures as a ``Drawer`` does, its mean action at each stroke.
+class Policy:
+    """An SB3 policy as an ``Agent``: its mean action at each stroke.
 
-    It has neither a drawer network nor a canvas network: nothing refines its strokes, and it imagines
-    no target where the task is to translate.
+    It has no canvas network: nothing refines its strokes, and it has no goal where the task is to translate.
 
     Args:
         policy: what SB3 trained.
         recipe: the task.
     """
 
+    learned_through = None
+
     def __init__(self, policy: ActorCriticPolicy, recipe: Recipe):
-        super().__init__(recipe, network=None, canvas=None)  # ty: ignore[invalid-argument-type]
-        self.policy = policy
+        self.policy, self.recipe, self.renderer = policy, recipe, recipe.renderer()
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, **_) -> Policy:
+    def from_pretrained(cls, folder: Path, device: torch.device | str = "cpu") -> Policy:
         """A policy from a folder that ``train_ppo.py`` wrote.
 
         Raises:
             FileNotFoundError: it holds none.
             ValueError: damaged or foreign weights.
         """
-        folder = Path(pretrained_model_name_or_path)
         config = read_config(folder)
         if "hyperparameters" not in config:
             raise FileNotFoundError(f"{folder} holds no policy of scripts/train_ppo.py")
-        recipe = Recipe(**config["recipe"])
+        recipe = read_recipe(folder)
         renderer = recipe.renderer()
-        channels = renderer.channels + (recipe.hint or [shown(renderer)])[0] + 1
+        channels = renderer.channels + (recipe.hint or [renderer.shown])[0] + 1
         picture = Box(0, 255, (channels, recipe.size, recipe.size), np.uint8)  # as CanvasVecEnv's
         options = policy_options(config["hyperparameters"])
         policy = ActorCriticCnnPolicy(picture, renderer.action_spec.box, lambda _: 0.0, **options)
         load_weights(policy, folder / "policy.safetensors")
         policy.set_training_mode(False)
-        return cls(policy, recipe)
+        return cls(policy.to(device), recipe)
 
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
         """The hints uint8 ``[n, C', size, size]`` themselves; None where the task is to translate."""
@@ -92,7 +90,7 @@ class Policy(Drawer):
     def actions(
         self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
     ) -> np.ndarray:
-        """Every stroke that the policy chooses: see ``Drawer.actions``.
+        """Every stroke that the policy chooses: see ``Agent.actions``.
 
         Raises:
             ValueError: ``refine`` is not 0.
@@ -103,7 +101,8 @@ class Policy(Drawer):
         actions = []
         for k in range(strokes):
             progress = np.full((len(hints), 1), k / strokes, np.float32)
-            action, _ = self.policy.predict(seen(canvas, hints, progress), deterministic=True)
+            observation = stacked_channels(canvas, hints, progress)
+            action, _ = self.policy.predict(observation, deterministic=True)
             self.renderer.draw(canvas, action)
             actions.append(action)
         return np.stack(actions, 1)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import yaml
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
@@ -18,11 +17,10 @@ from stable_baselines3.common.vec_env import VecMonitor
 
 from agents.baselines.policy import Policy, policy_options
 from agents.baselines.vec_env import CanvasVecEnv
-from agents.checkpoints import read_config, save_weights, write_config
-from agents.finish import draw_kept
+from agents.evaluate import evaluate
 from agents.recipes import Recipe
-from agents.training import held_out
-from drawenv.metrics import mse
+from agents.train import held_out
+from agents.weights import read_config, save_weights, write_config
 
 HYPERPARAMETERS = Path(__file__).parent / "ppo.yml"
 
@@ -56,17 +54,14 @@ class _Validate(BaseCallback):
     def __init__(self, recipe: Recipe, out: Path):
         super().__init__()
         self.recipe, self.out = recipe, out
-        self.hints, self.pictures = held_out(recipe, 500)
+        self.pictures = held_out(recipe)
         self.before = read_config(out).get("seconds", 0.0)
         self.start, self.row = time.monotonic(), {}
 
     def _on_step(self) -> bool:
         seconds = self.before + time.monotonic() - self.start
         policy = Policy(cast(ActorCriticPolicy, self.model.policy), self.recipe)
-        blank = policy.renderer.blank(len(self.hints), self.recipe.size)
-        actions = policy.actions(self.hints, blank)
-        canvas = draw_kept(policy.renderer, actions, np.ones(actions.shape[:2], bool), blank)
-        error = float(mse(canvas[:, : self.pictures.shape[1]], self.pictures).mean())
+        error = evaluate(policy, self.pictures, prune=False)["mse"]
         self.row = {"steps": self.num_timesteps, "seconds": round(seconds, 1), "mse": error}
         with open(self.out / "log.jsonl", "a") as log:
             log.write(json.dumps(self.row) + "\n")
@@ -78,8 +73,9 @@ class _Validate(BaseCallback):
 
 
 def train_ppo(
-    recipe: Recipe, options: dict, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None
-) -> dict:
+    recipe: Recipe, options: dict, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None,
+    device: str = "cpu",
+) -> dict:  # fmt: skip
     """Train PPO; run again with the same ``out`` to go on where it stopped.
 
     Args:
@@ -89,6 +85,7 @@ def train_ppo(
             ``log.jsonl`` (validation error against steps and seconds) and TensorBoard events.
         seed: of the policy and the pictures.
         report: called after each step of the environments with what was measured.
+        device: of the policy.
 
     Returns:
         The last validation: steps, seconds, mse (real renderer, mean actions).
@@ -105,9 +102,9 @@ def train_ppo(
     state = out / "training.zip"
     try:
         if state.exists():
-            model = PPO.load(state, envs, device="cpu")
+            model = PPO.load(state, envs, device=device)
         else:
-            model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device="cpu", **known)
+            model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
     except TypeError as error:
         raise ValueError(f"PPO does not take these hyperparameters: {error}") from None
     except Exception as error:  # of a damaged zip file SB3 raises many kinds

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.recipes import Recipe
-from drawenv.envs import CanvasVectorEnv
+from drawenv import CanvasVectorEnv
 
 
-def seen(canvas: np.ndarray, hint: np.ndarray, progress: np.ndarray) -> np.ndarray:
-    """What a policy sees, as channels of one picture: the canvas, what to draw, the share of strokes used.
+def stacked_channels(canvas: np.ndarray, hint: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    """A policy's observation, channels of one picture: the canvas, what to draw, the share of strokes used.
 
     Args:
         canvas: uint8 ``[n, C, H, W]``.
@@ -38,8 +37,8 @@ def seen(canvas: np.ndarray, hint: np.ndarray, progress: np.ndarray) -> np.ndarr
 class CanvasVecEnv(VecEnv):
     """A ``CanvasVectorEnv`` as a Stable-Baselines3 ``VecEnv``.
 
-    Observations are pictures (see ``seen``). Where the task is to translate, policies see the hint;
-    the target is what the reward compares with. Episodes end by themselves, never by a time limit:
+    Observations are pictures, see ``stacked_channels``. Where the task is to translate, the hint is among
+    them; the target is what the reward compares with. Episodes end by themselves, never by a time limit:
     the last observation of one is in ``info["terminal_observation"]``, its error in ``info["mse"]``.
 
     Args:
@@ -59,21 +58,21 @@ class CanvasVecEnv(VecEnv):
     @classmethod
     def of(cls, recipe: Recipe, num_envs: int, targets: str | None = None) -> CanvasVecEnv:
         """The environment of a recipe, on its training targets or others."""
-        env = gym.make_vec(
-            recipe.env_id, num_envs, vectorization_mode="vector_entry_point", size=recipe.size,
-            max_strokes=recipe.strokes, targets=targets or recipe.targets, **recipe.env_options,
+        env = CanvasVectorEnv(
+            recipe.renderer(), num_envs, recipe.size, recipe.strokes, targets or f"{recipe.targets}:train",
+            AutoresetMode.SAME_STEP,
         )  # fmt: skip
-        return cls(env)  # ty: ignore
+        return cls(env)
 
-    def _seen(self, observation: dict) -> np.ndarray:
-        return seen(observation["canvas"], observation[self.wanted], observation["progress"])
+    def _observed(self, observation: dict) -> np.ndarray:
+        return stacked_channels(observation["canvas"], observation[self.wanted], observation["progress"])
 
     def reset(self) -> np.ndarray:
         observation, info = self.env.reset(seed=self._seeds)
         self.reset_infos = [{"mse": float(value)} for value in info["mse"]]
         self._reset_seeds()
         self._reset_options()
-        return self._seen(observation)
+        return self._observed(observation)
 
     def step_async(self, actions: np.ndarray) -> None:
         self.actions = actions
@@ -84,10 +83,10 @@ class CanvasVecEnv(VecEnv):
         for i in np.flatnonzero(over):
             last = {name: value[None] for name, value in info["final_obs"][i].items()}
             infos[i] = {
-                "terminal_observation": self._seen(last)[0], "TimeLimit.truncated": False,
+                "terminal_observation": self._observed(last)[0], "TimeLimit.truncated": False,
                 "mse": float(info["final_info"]["mse"][i]),
             }  # fmt: skip
-        return self._seen(observation), rewards.astype(np.float32), over, infos
+        return self._observed(observation), rewards.astype(np.float32), over, infos
 
     def close(self) -> None:
         self.env.close()

@@ -1,22 +1,23 @@
-"""The environments and their registered ids."""
-
-import gymnasium as gym
+"""The environments and their registered ids, each in its first version."""
 
 from drawenv.envs.single import CanvasEnv
+from drawenv.envs.table import ENVIRONMENTS, register
 from drawenv.envs.vector import CanvasVectorEnv
+from drawenv.renderers import (
+    BezierColorRenderer,
+    BezierRenderer,
+    HollowRectangleRenderer,
+    PrismRenderer,
+    RectangleRenderer,
+)  # fmt: skip
 
-__all__ = ["ENV_IDS", "CanvasEnv", "CanvasVectorEnv"]
+__all__ = ["ENVIRONMENTS", "ENV_IDS", "CanvasEnv", "CanvasVectorEnv", "register"]
 
-_CLASSES = {
-    "BezierCanvas-v0": "drawenv.envs.bezier:BezierCanvas",
-    "BezierThickCanvas-v0": "drawenv.envs.bezier:BezierThickCanvas",
-    "BezierColorCanvas-v0": "drawenv.envs.bezier:BezierColorCanvas",
-    "RectangleCanvas-v0": "drawenv.envs.rectangle:RectangleCanvas",
-    "HollowRectangleCanvas-v0": "drawenv.envs.rectangle:HollowRectangleCanvas",
-    "PrismCanvas-v0": "drawenv.envs.prism:PrismCanvas",
-}
-ENV_IDS = tuple(_CLASSES)
+register("BezierCanvas-v0", BezierRenderer, thickness=5.0)
+register("BezierThickCanvas-v0", BezierRenderer, thickness=None)
+register("BezierColorCanvas-v0", BezierColorRenderer)
+register("RectangleCanvas-v0", RectangleRenderer)
+register("HollowRectangleCanvas-v0", HollowRectangleRenderer)
+register("PrismCanvas-v0", PrismRenderer, targets="prisms")
 
-for _id, _name in _CLASSES.items():
-    if _id not in gym.registry:
-        gym.register(_id, f"{_name}Env", vector_entry_point=f"{_name}VectorEnv")
+ENV_IDS = tuple(ENVIRONMENTS)

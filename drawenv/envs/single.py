@@ -6,20 +6,20 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
-from drawenv.envs.easels import Easels
+from drawenv.envs.batch import CanvasBatch
 from drawenv.renderers import Renderer
 
 
-def observation_space(easels: Easels) -> spaces.Dict:
+def observation_space(batch: CanvasBatch) -> spaces.Dict:
     """The space of one environment's observations."""
-    shape = easels.canvas.shape[1:]
+    shape = batch.canvas.shape[1:]
     boxes: dict[str, gym.Space] = {
         "canvas": spaces.Box(0, 255, shape, np.uint8),
-        "target": spaces.Box(0, 255, easels.target.shape[1:], np.uint8),
+        "target": spaces.Box(0, 255, batch.target.shape[1:], np.uint8),
         "progress": spaces.Box(0.0, 1.0, (1,), np.float32),
     }
-    if easels.hint is not None:
-        boxes["hint"] = spaces.Box(0, 255, easels.hint.shape[1:], np.uint8)
+    if batch.hint is not None:
+        boxes["hint"] = spaces.Box(0, 255, batch.hint.shape[1:], np.uint8)
     return spaces.Dict(boxes)
 
 
@@ -47,61 +47,62 @@ class CanvasEnv(gym.Env):
     ``info`` holds ``mse`` and, at the end, ``drawing``, a ``drawenv.Drawing``.
 
     Args:
-        renderer: draws the strokes.
+        renderer: draws the strokes, or its name in ``drawenv.RENDERERS``.
         size: side of the canvas in pixels.
         max_strokes: strokes of an episode.
         targets: a name, a folder, a uint8 array or an object; see ``drawenv.load_targets``.
         render_mode: ``"rgb_array"`` (target beside canvas), ``"human"`` (the same in a
             window) or None.
+        options: keywords of a renderer that is given by its name.
     """
 
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 4}
 
     def __init__(
-        self, renderer: Renderer, size: int = 64, max_strokes: int = 4, targets="symbols",
-        render_mode: str | None = None,
+        self, renderer: Renderer | str, size: int = 64, max_strokes: int = 4, targets="symbols",
+        render_mode: str | None = None, **options,
     ):  # fmt: skip
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be rgb_array, human or None, got {render_mode!r}")
         self.render_mode = render_mode
-        self.renderer = renderer
-        self.action_spec = renderer.action_spec
+        self._batch = CanvasBatch(1, renderer, options, size, max_strokes, targets)
+        self.renderer = self._batch.renderer
+        self.action_spec = self.renderer.action_spec
         self.action_space = self.action_spec.box
-        self._easels = Easels(1, renderer, size, max_strokes, targets)
-        self.observation_space = observation_space(self._easels)
+        self.observation_space = observation_space(self._batch)
         self._seeded = self._running = False
         self._window = None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
         if seed is not None or not self._seeded:
-            self._easels.seed(0, self.np_random)
+            self._batch.seed(0, self.np_random)
             self._seeded = True
-        self._easels.reset(np.array([0]))
+        self._batch.reset(np.array([0]))
         self._running = True
         if self.render_mode == "human":
             self.render()
-        return self._easels.observation(0), {"mse": float(self._easels.mse[0])}
+        return self._batch.observation(0), {"mse": float(self._batch.mse[0])}
 
     def step(self, action):
         if not self._running:
             raise gym.error.ResetNeeded("the episode is over or has not begun: call reset() first")
         action = self.action_spec.check(action)
-        reward = float(self._easels.draw(action[None])[0])
-        info: dict = {"mse": float(self._easels.mse[0])}
-        terminated = bool(self._easels.strokes[0] == self._easels.max_strokes)
+        reward = float(self._batch.draw(action[None])[0])
+        info: dict = {"mse": float(self._batch.mse[0])}
+        terminated = bool(self._batch.strokes[0] == self._batch.max_strokes)
         if terminated:
-            info["drawing"] = self._easels.drawing(0)
+            info["drawing"] = self._batch.drawing(0)
             self._running = False
         if self.render_mode == "human":
             self.render()
-        return self._easels.observation(0), reward, terminated, False, info
+        return self._batch.observation(0), reward, terminated, False, info
 
     def render(self):
         if self.render_mode is None:
             gym.logger.warn('render() shows nothing: make the environment with render_mode="rgb_array"')
             return None
-        picture = self._easels.side_by_side(0)
+        picture = self._batch.side_by_side(0)
         if self.render_mode == "rgb_array":
             return picture
         from drawenv.envs.window import Window  # pygame loads only when a window opens

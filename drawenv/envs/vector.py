@@ -7,7 +7,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from drawenv.envs.easels import Easels
+from drawenv.envs.batch import CanvasBatch
 from drawenv.envs.single import observation_space
 from drawenv.renderers import Renderer
 
@@ -19,44 +19,44 @@ class CanvasVectorEnv(VectorEnv):
     ``SyncVectorEnv`` of single environments, step by step.
 
     Args:
-        renderer: draws the strokes.
+        renderer: draws the strokes, or its name in ``drawenv.RENDERERS``.
         num_envs: how many.
         size: side of the canvases in pixels.
         max_strokes: strokes of an episode.
         targets: see ``drawenv.load_targets``.
-        autoreset_mode: ``AutoresetMode.SAME_STEP`` (the observation after an episode's last
-            stroke is the next episode's first; the last is in ``info["final_obs"]``) or
-            ``NEXT_STEP`` (the step after it ignores its action and resets).
+        autoreset_mode: ``AutoresetMode.NEXT_STEP`` (the step after an episode's last one ignores its
+            action and resets), ``SAME_STEP`` (the observation after an episode's last stroke is the next
+            episode's first; the last is in ``info["final_obs"]``) or ``DISABLED`` (``reset`` with a
+            ``reset_mask`` is the caller's).
         render_mode: ``"rgb_array"`` or None.
+        options: keywords of a renderer that is given by its name.
     """
 
     metadata = {
         "render_modes": ["rgb_array"],
         "render_fps": 4,
-        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
     def __init__(
-        self, renderer: Renderer, num_envs: int = 1, size: int = 64, max_strokes: int = 4,
-        targets="symbols", autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-        render_mode: str | None = None,
+        self, renderer: Renderer | str, num_envs: int = 1, size: int = 64, max_strokes: int = 4,
+        targets="symbols", autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None, **options,
     ):  # fmt: skip
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        if self.autoreset_mode == AutoresetMode.DISABLED:
-            raise ValueError("autoreset_mode must be SAME_STEP or NEXT_STEP")
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be rgb_array or None, got {render_mode!r}")
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.num_envs = num_envs
-        self.renderer = renderer
-        self.action_spec = renderer.action_spec
-        self._easels = Easels(num_envs, renderer, size, max_strokes, targets)
+        self._batch = CanvasBatch(num_envs, renderer, options, size, max_strokes, targets)
+        self.renderer = self._batch.renderer
+        self.action_spec = self.renderer.action_spec
         self.single_action_space = self.action_spec.box
-        self.single_observation_space = observation_space(self._easels)
+        self.single_observation_space = observation_space(self._batch)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._over: np.ndarray | None = None  # NEXT_STEP: episodes that the next step resets
+        self._over: np.ndarray | None = None  # episodes that are over and not yet reset
         self._seeded = False
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict | None = None):
@@ -80,31 +80,34 @@ class CanvasVectorEnv(VectorEnv):
         rows = np.flatnonzero(mask)
         for i in rows:
             if seeds[i] is not None or not self._seeded:
-                self._easels.seed(int(i), np.random.Generator(np.random.PCG64(seeds[i])))
+                self._batch.seed(int(i), np.random.Generator(np.random.PCG64(seeds[i])))
         self._seeded = True
         self._over[rows] = False
-        self._easels.reset(rows)
-        info = {"mse": np.where(mask, self._easels.mse, 0.0), "_mse": mask.copy()}
-        return self._easels.observation(), info
+        self._batch.reset(rows)
+        info = {"mse": np.where(mask, self._batch.mse, 0.0), "_mse": mask.copy()}
+        return self._batch.observation(), info
 
     def step(self, actions):
         if self._over is None:
             raise ResetNeeded("call reset() before step()")
         actions = self.action_spec.check(actions, batch=self.num_envs)
-        easels, everyone = self._easels, np.ones(self.num_envs, bool)
+        batch, everyone = self._batch, np.ones(self.num_envs, bool)
         resetting = self._over
+        if self.autoreset_mode == AutoresetMode.DISABLED and resetting.any():
+            which = ", ".join(map(str, np.flatnonzero(resetting)))
+            raise ResetNeeded(f"the episodes {which} are over: reset them with a reset_mask")
         if resetting.any():  # NEXT_STEP: these only reset, the others draw
             rewards = np.zeros(self.num_envs)
             rewards[~resetting] = self._draw_some(~resetting, actions)
-            easels.reset(np.flatnonzero(resetting))
+            batch.reset(np.flatnonzero(resetting))
         else:
-            rewards = easels.draw(actions)
-        terminated = easels.strokes == easels.max_strokes
-        info: dict = {"mse": easels.mse, "_mse": everyone}
+            rewards = batch.draw(actions)
+        terminated = batch.strokes == batch.max_strokes
+        info: dict = {"mse": batch.mse, "_mse": everyone}
         over = np.flatnonzero(terminated)
         if len(over):
             drawings = np.full(self.num_envs, None, object)
-            drawings[over] = [easels.drawing(int(i)) for i in over]
+            drawings[over] = [batch.drawing(int(i)) for i in over]
             at_end = {"drawing": drawings, "_drawing": terminated.copy()}
             if self.autoreset_mode == AutoresetMode.SAME_STEP:
                 info |= self._final(over, terminated) | {
@@ -115,25 +118,25 @@ class CanvasVectorEnv(VectorEnv):
                     },
                     "_final_info": terminated.copy(),
                 }
-                easels.reset(over)
-                info["mse"] = easels.mse
+                batch.reset(over)
+                info["mse"] = batch.mse
             else:
                 info |= at_end
-        self._over = terminated & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
+        self._over = terminated & (self.autoreset_mode != AutoresetMode.SAME_STEP)
         truncated = np.zeros(self.num_envs, bool)
-        return easels.observation(), rewards, terminated, truncated, info
+        return batch.observation(), rewards, terminated, truncated, info
 
     def _draw_some(self, rows: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Draw on some canvases; the others keep everything they have."""
-        easels = self._easels
-        kept = easels.canvas[~rows], easels.strokes[~rows], easels.error[~rows]
-        easels.strokes[~rows] = 0  # any valid place for an action that is not kept
-        rewards = easels.draw(actions)
-        easels.canvas[~rows], easels.strokes[~rows], easels.error[~rows] = kept
+        batch = self._batch
+        kept = batch.canvas[~rows], batch.strokes[~rows], batch.error[~rows]
+        batch.strokes[~rows] = 0  # any valid place for an action that is not kept
+        rewards = batch.draw(actions)
+        batch.canvas[~rows], batch.strokes[~rows], batch.error[~rows] = kept
         return rewards[rows]
 
     def _final(self, over: np.ndarray, terminated: np.ndarray) -> dict:
-        last = self._easels.observation(over)
+        last = self._batch.observation(over)
         final = np.full(self.num_envs, None, object)
         for k, i in enumerate(over):
             final[i] = {name: value[k] for name, value in last.items()}
@@ -143,4 +146,4 @@ class CanvasVectorEnv(VectorEnv):
         """Target beside canvas for each environment, or None without a render mode."""
         if self.render_mode is None:
             return None
-        return tuple(self._easels.side_by_side(i) for i in range(self.num_envs))
+        return tuple(self._batch.side_by_side(i) for i in range(self.num_envs))

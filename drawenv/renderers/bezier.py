@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.renderers.base import UNIT, Compose, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
-from drawenv.renderers.protocol import Compose
-
-UNIT = 64  # a "px" of an action is 1/64 of the canvas' side
 
 _FLATNESS = np.float32(0.08)  # px between the curve and its chords; 0.02 changes no pixel by 1 %
 _MAX_SEGMENTS = 64
@@ -62,7 +60,7 @@ def _draw_curves(canvas, curves, colors, over):
             for x in range(columns):
                 scratch[y - top, x] = _FAR  # its first pixel is (top, left) of the canvas
 
-        # Squared distance to the nearest chord, each looked at only inside its own box.
+        # Squared distance to the nearest chord, each measured only inside its own box.
         for k in range(segments):
             ax, ay = ends[k, 0], ends[k, 1]
             dx, dy = ends[k + 1, 0] - ax, ends[k + 1, 1] - ay
@@ -124,8 +122,11 @@ def _curve(width: float, height: float, margin: float) -> tuple[Parameter, ...]:
     )  # fmt: skip
 
 
-class BezierRenderer:
-    """White ink on black, one quadratic Bézier curve per action.
+class BezierRenderer(Renderer):
+    """White ink on black, one quadratic Bézier curve per action: start, control point, end.
+
+    A curve is antialiased, has round ends, and joins the canvas, of one channel, by max: drawing over ink
+    changes nothing. x grows to the right, y downwards; (0, 0) is the canvas' top left corner.
 
     Args:
         thickness: pen width in px of a 64-px canvas; None makes it the action's seventh
@@ -139,9 +140,10 @@ class BezierRenderer:
             side.
     """
 
+    name = "bezier"
     COLOR: tuple[Parameter, ...] = ()
     compose: Compose = "max"
-    channels = 1
+    has_paths = True
 
     def __init__(self, thickness: float | None = 5.0, page: tuple[int, int] | None = None):
         if thickness is not None and not 0 < thickness <= UNIT:
@@ -162,11 +164,6 @@ class BezierRenderer:
     def on_page(self, page: tuple[int, int], scale: float = 1.0) -> BezierRenderer:
         """The same pen on a page (height, width), ``scale`` times as wide."""
         return BezierRenderer(self.thickness and self.thickness * scale, page)
-
-    def blank(self, n: int, size: int) -> np.ndarray:
-        longer = max(self.sides)
-        height, width = (max(round(size * side / longer), 1) for side in self.sides)
-        return np.zeros((n, 1, height, width), np.uint8)
 
     def curves(self, actions: np.ndarray) -> np.ndarray:
         """Actions ``[n, 6 or 7]`` as x0 y0 x1 y1 x2 y2 thickness ``[n, 7]`` in px of the page."""
@@ -206,12 +203,15 @@ class BezierRenderer:
 
 
 class BezierColorRenderer(BezierRenderer):
-    """Curves of any width and colour on black, each painted over what is there.
+    """Quadratic Bézier curves of any width and colour on black, each painted over what is there.
+
+    The canvas is RGB. Colours are CIELAB under D65; one outside sRGB's gamut is clipped, channel by channel.
 
     Args:
         page: as in ``BezierRenderer``.
     """
 
+    name = "bezier-color"
     COLOR = LAB
     compose: Compose = "over"
     channels = 3
@@ -224,9 +224,6 @@ class BezierColorRenderer(BezierRenderer):
 
     def on_page(self, page: tuple[int, int], scale: float = 1.0) -> BezierColorRenderer:
         return BezierColorRenderer(page)
-
-    def blank(self, n: int, size: int) -> np.ndarray:
-        return super().blank(n, size).repeat(3, 1)
 
     def colors(self, actions: np.ndarray) -> np.ndarray:
         return lab_to_rgb(self.action_spec.to_physical(actions)[:, 7:])

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.renderers.base import UNIT, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
-from drawenv.renderers.protocol import Compose
-from drawenv.renderers.rectangle import UNIT, cover
+from drawenv.renderers.rectangle import cover
 
 # Of each view the axes that run across and down its picture, and the one that it looks along.
 VIEWS = np.array([[0, 1, 2], [2, 1, 0], [0, 2, 1]])  # front, side, top
@@ -32,47 +32,57 @@ def _draw_prisms(canvas, boxes, colors):
             continue
         for view in range(3):
             a, d, deep = VIEWS[view]
-            nearness = np.float32(255) * (1 - box[deep] / np.float32(size))
-            level = np.uint8(nearness + half)
-            x0, x1 = int(np.floor(box[a])), min(int(np.ceil(box[a + 3])), size)
-            y0, y1 = int(np.floor(box[d])), min(int(np.ceil(box[d + 3])), size)
+            nearness = np.float32(255) * (1 - max(box[deep], np.float32(0)) / np.float32(size))
+            x0, x1 = max(int(np.floor(box[a])), 0), min(int(np.ceil(box[a + 3])), size)
+            y0, y1 = max(int(np.floor(box[d])), 0), min(int(np.ceil(box[d + 3])), size)
+            if x0 >= x1 or y0 >= y1:
+                continue
             cover(box[a], box[a + 3], x0, across[: x1 - x0])
             cover(box[d], box[d + 3], y0, down[: y1 - y0])
             for y in range(y0, y1):
                 for x in range(x0, x1):
-                    if level <= canvas[i, 9 + view, y, x]:
-                        continue  # something is nearer
+                    # A pixel shows the largest of (how near, red, green, blue), colours by the share of
+                    # it that the box covers: a maximum does not depend on the order. Nearness counts by
+                    # the share's fourth power, so that a sliver in front makes no dark rim.
                     share = down[y - y0] * across[x - x0]
-                    for c in range(4):
-                        channel = 9 + view if c == 3 else 3 * view + c
-                        new = nearness if c == 3 else colors[i, c]
-                        old = np.float32(canvas[i, channel, y, x])
-                        canvas[i, channel, y, x] = np.uint8(np.int32(old + (new - old) * share + half))
+                    near = np.uint8(nearness * share * share * share * share + half)
+                    new = near
+                    old = canvas[i, 9 + view, y, x]
+                    c = 0
+                    while new == old and c < 3:
+                        new = np.uint8(colors[i, c] * share + half)
+                        old = canvas[i, 3 * view + c, y, x]
+                        c += 1
+                    if new > old:
+                        canvas[i, 9 + view, y, x] = near
+                        for c in range(3):
+                            canvas[i, 3 * view + c, y, x] = np.uint8(colors[i, c] * share + half)
 
 
-class PrismRenderer:
-    """Boxes with sides along the axes, each of one colour, in a cube of 64 px.
+class PrismRenderer(Renderer):
+    """Boxes of one colour each in a cube of 64 px, seen from three sides; the nearest surface shows.
 
-    x runs to the right, y down and z away from who looks at the front. The side is seen from
-    where x is 0, the top from where y is 0. The canvas has twelve channels: RGB of the front, the
-    side and the top view, which make up the picture, then how near the surface in each view is, 255
-    at the cube's face and 0 where there is none.
+    x runs to the right, y down and z away from who looks at the front. Any two opposite corners name the same
+    box; one without volume draws nothing. Colours are CIELAB under D65, clipped to sRGB's gamut.
+
+    The canvas has twelve channels. RGB of the front view (x to the right, y down), of the side view from
+    where x is 0 (z to the right, y down) and of the top view from where y is 0 (x to the right, z down) make
+    up the picture, and they alone are compared with targets. Then, for each view, how near the surface is,
+    255 at the cube's face, 0 where there is none. Edges are antialiased. The order of drawing does not
+    matter.
     """
 
-    compose: Compose = None
+    name = "prism"
     channels = 12
-    shown = 9
     views = 3
 
     def __init__(self):
         corners = (Parameter(n, 0.0, float(UNIT), axis=n[0]) for n in ("x0", "y0", "z0", "x1", "y1", "z1"))
         self.action_spec = ActionSpec(*corners, *LAB)
 
-    def config(self) -> dict:
-        return {}
-
-    def blank(self, n: int, size: int) -> np.ndarray:
-        return np.zeros((n, 12, size, size), np.uint8)
+    @property
+    def shown(self) -> int:
+        return 9
 
     def boxes(self, actions: np.ndarray) -> np.ndarray:
         """Actions ``[n, 9]`` as low and high corners ``[n, 6]`` in px of 64."""
@@ -92,8 +102,8 @@ class PrismRenderer:
         boxes, colors, parts = self.boxes(actions), self.colors(actions), []
         solid = np.flatnonzero((boxes[:, 3:] > boxes[:, :3]).all(1))
         for k, (a, d, deep) in enumerate(VIEWS):
-            # Where two are equally near the first one drawn stays: it is painted last.
-            for i in solid[np.lexsort((-solid, -boxes[solid, deep]))]:
+            # Where two are equally near the one of the larger colour shows: it is painted last.
+            for i in solid[np.lexsort((*colors[solid].T[::-1], -boxes[solid, deep]))]:
                 low, high = boxes[i, :3], boxes[i, 3:]
                 parts.append(
                     f'<rect x="{k * UNIT + low[a]:.3f}" y="{low[d]:.3f}" width="{high[a] - low[a]:.3f}" '

@@ -6,10 +6,8 @@ import numpy as np
 from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.renderers.base import UNIT, Compose, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
-from drawenv.renderers.protocol import Compose
-
-UNIT = 64  # a "px" of an action is 1/64 of the canvas' side
 
 
 @njit(cache=True, nogil=True)
@@ -73,12 +71,15 @@ def _coordinate(name: str) -> Parameter:
     return Parameter(name, 0.0, float(UNIT), axis=name[0])
 
 
-class RectangleRenderer:
-    """Filled rectangles on black, each painted over what is there.
+class RectangleRenderer(Renderer):
+    """Filled rectangles of any colour on black, each painted over what is there.
 
-    The two corners may be any two opposite ones: they are sorted.
+    The canvas is RGB: a pixel takes a rectangle's colour by the share that it covers. Any two opposite
+    corners name the same rectangle. Colours are CIELAB under D65; one outside sRGB's gamut is clipped,
+    channel by channel.
     """
 
+    name = "rectangle"
     compose: Compose = "over"
     channels = 3
     FRAME: tuple[Parameter, ...] = ()
@@ -86,12 +87,6 @@ class RectangleRenderer:
     def __init__(self):
         corners = (_coordinate(name) for name in ("x0", "y0", "x1", "y1"))
         self.action_spec = ActionSpec(*corners, *self.FRAME, *LAB)
-
-    def config(self) -> dict:
-        return {}
-
-    def blank(self, n: int, size: int) -> np.ndarray:
-        return np.zeros((n, 3, size, size), np.uint8)
 
     def boxes(self, actions: np.ndarray) -> np.ndarray:
         """Actions ``[n, ...]`` as left, top, right, bottom, thickness ``[n, 5]`` in px of 64."""
@@ -125,6 +120,10 @@ class RectangleRenderer:
 
 
 class HollowRectangleRenderer(RectangleRenderer):
-    """Frames of rectangles, ``thickness`` wide inwards: a narrow rectangle is filled."""
+    """Frames of rectangles, ``thickness`` wide inwards, as ``RectangleRenderer`` paints them.
 
+    A rectangle narrower than two thicknesses is filled.
+    """
+
+    name = "hollow-rectangle"
     FRAME = (Parameter("thickness", 0.5, 8.0),)

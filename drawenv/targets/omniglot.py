@@ -14,6 +14,7 @@ import zipfile
 import numpy as np
 from PIL import Image, ImageFilter
 
+from drawenv.targets.base import ArrayTargets, check_split
 from drawenv.targets.files import find
 
 TEST_ALPHABETS = ("Japanese_(katakana)", "Tagalog")
@@ -48,15 +49,9 @@ def _pen_strokes(text: str) -> list[np.ndarray]:
     return strokes
 
 
-def load_omniglot(split: str, size: int) -> tuple[np.ndarray, list[list[np.ndarray]]]:
-    """Characters of a split and their strokes: ``train``, ``val`` or ``test``.
-
-    Returns:
-        uint8 ``[N, size, size]``, white on black, and per picture its pen strokes, each
-        float32 ``[k, 2]`` in px of a 64-px canvas.
-    """
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"omniglot has the splits train, val and test, not {split!r}")
+def load_omniglot(split: str, size: int) -> ArrayTargets:
+    """Characters of a split, white on black, and their pen strokes: ``train``, ``val`` or ``test``."""
+    check_split("omniglot", split)
     pictures, strokes = {}, {}  # by name: Greek and Latin are in both archives
     for part in ("small1", "small2"):
         with zipfile.ZipFile(find(f"omniglot/images_background_{part}.zip")) as archive:
@@ -70,4 +65,4 @@ def load_omniglot(split: str, size: int) -> tuple[np.ndarray, list[list[np.ndarr
                 if path.endswith(".txt") and name in pictures and name not in strokes:
                     strokes[name] = _pen_strokes(archive.read(path).decode())
     names = sorted(pictures)
-    return np.stack([pictures[n] for n in names]), [strokes[n] for n in names]
+    return ArrayTargets(np.stack([pictures[n] for n in names]), [strokes[n] for n in names])

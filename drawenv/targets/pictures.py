@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from drawenv.targets.base import check_split
+
 ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 MAX_PIXELS = 100_000_000
 
@@ -158,6 +160,9 @@ def square(ink: np.ndarray, size: int, paper: int = 0) -> np.ndarray:
     """Ink ``[H, W]`` padded with paper to a square and resized to ``[size, size]``."""
     if ink.shape == (size, size):
         return ink
+    if max(ink.shape) ** 2 > MAX_PIXELS:  # a long strip: its square would fill the memory
+        height, width = (max(round(side * size / max(ink.shape)), 1) for side in ink.shape)
+        ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
     side = max(ink.shape)
     padded = np.full((side, side), paper, np.uint8)
     top, left = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
@@ -166,13 +171,47 @@ def square(ink: np.ndarray, size: int, paper: int = 0) -> np.ndarray:
     return np.asarray(Image.fromarray(padded).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def load_folder(folder: Path, size: int) -> np.ndarray:
-    """All pictures of a folder, by name: uint8 ``[N, size, size]``.
+def read_channels(picture, channels: int, paper: list[int], invert: str = "auto") -> np.ndarray:
+    """Any picture as a canvas shows it.
+
+    Args:
+        picture: as for ``read_picture``.
+        channels: of the canvas: 1 for light ink on black; of colour, 3 for each of its views side by side.
+        paper: the canvas' own colour, for transparent pixels.
+        invert: as for ``read_picture``; a picture in colour stays as it is.
+
+    Returns:
+        uint8 ``[channels, H, W]``.
+    """
+    if channels % 3:
+        return read_picture(picture, invert)[None]
+    return read_color(picture, channels // 3, tuple(paper[:3]))
+
+
+def squares(picture: np.ndarray, size: int, paper: list[int]) -> np.ndarray:
+    """Channels ``[C, H, W]`` padded with the paper of each and resized: ``[C, size, size]``."""
+    return np.stack([square(c, size, paper[i % len(paper)]) for i, c in enumerate(picture)])
+
+
+def load_folder(folder: Path, size: int, channels: int, paper: list[int], split: str = "") -> np.ndarray:
+    """The pictures of a folder, by name: uint8 ``[N, channels, size, size]``.
+
+    Args:
+        folder: where they are.
+        size: side of the squares in pixels.
+        channels: see ``read_channels``.
+        paper: likewise.
+        split: ``val`` is every tenth picture, ``train`` the others, nothing all.
 
     Raises:
-        ValueError: the folder holds no pictures, or one of them is broken.
+        ValueError: the folder holds no pictures, or too few for the split, or one of them is broken.
     """
+    check_split(f"the folder {folder}", split or "train", ("train", "val"))
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS)
     if not paths:
         raise ValueError(f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
-    return np.stack([square(read_picture(path), size) for path in paths])
+    if split:
+        if len(paths) < 2:
+            raise ValueError(f"{folder} holds one picture: to train and to validate takes two at least")
+        paths = [path for i, path in enumerate(paths) if (i % 10 == 0) == (split == "val")]
+    return np.stack([squares(read_channels(path, channels, paper), size, paper) for path in paths])

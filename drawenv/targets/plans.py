@@ -13,15 +13,8 @@ from PIL import Image, ImageDraw
 
 from drawenv.renderers.color import rgb_to_lab
 from drawenv.renderers.rectangle import paint_boxes
-
-# A room with several labels is of the first of its types here. Colours are sRGB.
-ROOM_COLORS: dict[str, tuple[int, int, int]] = {
-    "living_room": (255, 170, 0), "kitchen": (235, 60, 40), "bedroom": (255, 240, 150),
-    "bathroom": (0, 90, 255), "washing_room": (0, 225, 255), "restroom": (190, 60, 255),
-    "corridor": (150, 150, 150), "entrance": (120, 70, 20), "balcony": (60, 190, 60),
-    "closet": (255, 160, 220), "pipe_space": (0, 110, 100),
-}  # fmt: skip
-ROOM_TYPES = tuple(ROOM_COLORS)
+from drawenv.targets.base import ArrayTargets, Targets, check_split
+from drawenv.tasks.rooms import PALETTE, ROOM_TYPES, room_scores
 
 GRID = 512  # plans are in px of a 512x512 page
 HINT_SIZE = 256  # hints are drawn at this size
@@ -91,11 +84,8 @@ class Plan(NamedTuple):
         """The rooms in the colours of their types, uint8 ``[3, size, size]``, small ones on top."""
         canvas = np.zeros((3, size, size), np.uint8)
         order = _largest_first(self.rooms)
-        paint_boxes(canvas, self.rooms[order] * np.float32(size / GRID), _PALETTE[self.types[order]])
+        paint_boxes(canvas, self.rooms[order] * np.float32(size / GRID), PALETTE[self.types[order]])
         return canvas
-
-
-_PALETTE = np.array(list(ROOM_COLORS.values()), np.float32)
 
 
 def _largest_first(boxes: np.ndarray) -> np.ndarray:
@@ -141,14 +131,7 @@ def _draw_icon(draw: ImageDraw.ImageDraw, kind: str, x0, y0, x1, y1) -> None:
                 draw.line((x0 + a, y0 + b, x0 + c, y0 + d), 110)
 
 
-def nearest_room_type(rgb: np.ndarray) -> np.ndarray:
-    """Colours ``[..., 3]`` in [0, 255] to the nearest room type's index, -1 where black is nearer."""
-    palette = np.concatenate([np.zeros((1, 3), np.float32), _PALETTE])
-    away = np.square(np.asarray(rgb, np.float32)[..., None, :] - palette).sum(-1)
-    return away.argmin(-1) - 1
-
-
-class Plans:
+class Plans(Targets):
     """An endless generator of floor plans: a rectangle split into rooms, with walls, doors and icons.
 
     Args:
@@ -251,17 +234,14 @@ class Plans:
 
     def pairs(self, plans: list[Plan]) -> tuple[np.ndarray, np.ndarray]:
         """Hints uint8 ``[n, 1, 256, 256]`` and targets uint8 ``[n, 3, size, size]`` of plans."""
-        hints = np.empty((len(plans), *self.hint_shape), np.uint8)
+        hints = np.empty((len(plans), 1, HINT_SIZE, HINT_SIZE), np.uint8)
         targets = np.empty((len(plans), *self.shape), np.uint8)
         for i, plan in enumerate(plans):
             hints[i], targets[i] = plan.hint(), plan.target(self.size)
         return hints, targets
 
-    def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray]:
         return self.pairs([self.plan(rng).varied(rng) for _ in range(n)])
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self.sample_pairs(n, rng)[1]
 
 
 _FURNITURE = {
@@ -270,10 +250,9 @@ _FURNITURE = {
 }  # fmt: skip
 
 
-def load_plans(split: str, size: int):
+def load_plans(split: str, size: int) -> Targets:
     """``train`` is the endless generator; ``val`` and ``test`` are 500 fixed plans each."""
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"plans has the splits train, val and test, not {split!r}")
+    check_split("plans", split)
     plans = Plans(size)
     if split == "train":
         return plans
@@ -281,11 +260,13 @@ def load_plans(split: str, size: int):
     return fixed_plans([plans.plan(rng).varied(rng) for _ in range(_TEST_SIZE)], size)
 
 
-def fixed_plans(plans: list[Plan], size: int):
-    """Targets, no strokes, hints and true rooms, as ``ArrayTargets`` takes them."""
+def fixed_plans(plans: list[Plan], size: int) -> ArrayTargets:
+    """Plans with their hints and true rooms."""
     hints, targets = Plans(size).pairs(plans)
-    lab, shapes = rgb_to_lab(_PALETTE).astype(np.float32), []
+    lab, shapes = rgb_to_lab(PALETTE).astype(np.float32), []
     for plan in plans:
         order = _largest_first(plan.rooms)
         shapes.append(np.concatenate([plan.rooms[order] * (64 / GRID), lab[plan.types[order]]], 1))
-    return targets, None, hints, shapes
+    return ArrayTargets(
+        targets, hints=hints, shapes=shapes, score=lambda drawn: room_scores(drawn, shapes[: len(drawn)])
+    )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer, shown
+from drawenv.drawing import draw_kept
+from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer
 from drawenv.renderers.color import rgb_to_lab
+from drawenv.targets.base import ArrayTargets, Targets, check_split
+from drawenv.tasks.boxes import box_scores
 
 _TEST_SIZE, _TEST_SEED = 1000, 3_333
 
 
-class Scenes:
+class Scenes(Targets):
     """An endless generator of scenes.
 
     Args:
@@ -20,10 +23,11 @@ class Scenes:
     """
 
     renderer: Renderer
+    score = None  # drawings and shapes to figures, of scenes that have any
 
     def __init__(self, size: int = 64, fewest: int = 1, most: int = 3):
         self.size, self.fewest, self.most = size, fewest, most
-        self.shape = (shown(self.renderer), size, size)
+        self.shape = (self.renderer.shown, size, size)
 
     def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Physical values of ``n`` scenes' shapes without their colours, ``[n, most, k]``."""
@@ -46,12 +50,9 @@ class Scenes:
 
     def draw(self, scenes: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Pictures of scenes, uint8 ``[n, C, size, size]``."""
-        canvas = self.renderer.blank(len(scenes), self.size)
-        for k in range(self.most):
-            live = counts > k
-            part = canvas[live]
-            self.renderer.draw(part, self.renderer.action_spec.to_action(scenes[live, k]))
-            canvas[live] = part
+        actions = self.renderer.action_spec.to_action(scenes)
+        live, blank = np.arange(self.most) < counts[:, None], self.renderer.blank(len(scenes), self.size)
+        canvas = draw_kept(self.renderer, actions, live, blank)
         return np.ascontiguousarray(canvas[:, : self.shape[0]])
 
 
@@ -59,6 +60,7 @@ class Prisms(Scenes):
     """Boxes in three views, sides 10 to 36 px of 64; they may hide and even pierce one another."""
 
     renderer = PrismRenderer()
+    score = staticmethod(box_scores)
 
     def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
         sides = rng.uniform(10, 36, (n, self.most, 3))
@@ -77,16 +79,17 @@ class Frames(Scenes):
         return np.concatenate([low, low + sides, rng.uniform(1.5, 4, (n, self.most, 1))], 2)
 
 
-def load_scenes(split: str, size: int, kind: type[Scenes], fewest: int = 1, most: int = 3):
-    """``train`` is the endless generator; ``val`` and ``test`` are 1,000 fixed scenes each.
-
-    The fixed ones come with their shapes, float32 ``[k, action_dim]`` as in ``Scenes.scenes``.
+def load_scenes(split: str, size: int, kind: type[Scenes], fewest: int = 1, most: int = 3) -> Targets:
+    """``train`` is the endless generator; ``val`` and ``test`` are 1,000 fixed scenes each, which come with
+    their shapes.
     """
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"{kind.__name__.lower()} has the splits train, val and test, not {split!r}")
+    check_split(kind.__name__.lower(), split)
     scenes = kind(size, fewest, most)
     if split == "train":
         return scenes
     shapes, counts = scenes.scenes(_TEST_SIZE, np.random.default_rng(_TEST_SEED + (split == "val")))
-    each = [scene[:count] for scene, count in zip(shapes, counts, strict=True)]
-    return scenes.draw(shapes, counts), None, None, each
+    each, score = [scene[:count] for scene, count in zip(shapes, counts, strict=True)], kind.score
+    return ArrayTargets(
+        scenes.draw(shapes, counts), shapes=each,
+        score=None if score is None else lambda drawn: score(drawn, each[: len(drawn)]),
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from drawenv.targets.base import ArrayTargets, check_split
 from drawenv.targets.files import find_here
 
 SIDE = 512
@@ -27,9 +28,11 @@ def sketch_files(split: str) -> list[Path]:
         ValueError: no such split.
         FileNotFoundError: the pictures are not here; says how to get them.
     """
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"sketches has the splits train, val and test, not {split!r}")
-    manifest = find_here("sketches/manifest.csv", "give a folder of line drawings of your own as targets")
+    check_split("sketches", split)
+    manifest = find_here(
+        "sketches/manifest.csv",
+        "make them (docs/data.md), or give a folder of your own line drawings as targets",
+    )
     folder = manifest.parent
     with open(manifest, newline="") as file:
         names = sorted(row["file"] for row in csv.DictReader(file))
@@ -39,12 +42,9 @@ def sketch_files(split: str) -> list[Path]:
     return [path for i, path in enumerate(train) if (i % 10 == 0) == (split == "val")]
 
 
-def load_openmoji(split: str, size: int) -> tuple[np.ndarray, list[list[np.ndarray]]]:
-    """160 line drawings of the OpenMoji project with their true pen strokes, for scoring alone.
-
-    Returns:
-        uint8 ``[160, size, size]``, white on black, lines 3 px of 512 wide; and per picture its
-        strokes, float32 ``[k, 2]`` each, in px of the picture.
+def load_openmoji(split: str, size: int) -> ArrayTargets:
+    """160 line drawings of the OpenMoji project, lines 3 px of 512 wide, with their true pen strokes in px
+    of the picture: for scoring alone.
     """
     if split != "test":
         raise ValueError(f"openmoji is for scoring strokes: it has the split test alone, not {split!r}")
@@ -61,7 +61,7 @@ def load_openmoji(split: str, size: int) -> tuple[np.ndarray, list[list[np.ndarr
                 lines.append(np.concatenate(curves).astype(np.float32))
             strokes.append(lines)
             pictures.append(_picture(folder / "png" / f"{drawing['id']}.png", size))
-    return np.stack(pictures), strokes
+    return ArrayTargets(np.stack(pictures), strokes)
 
 
 def _picture(path: Path, size: int) -> np.ndarray:
@@ -71,6 +71,6 @@ def _picture(path: Path, size: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def load_sketches(split: str, size: int) -> tuple[np.ndarray, None]:
-    """Pictures of a split: uint8 ``[N, size, size]``, white on black."""
-    return np.stack([_picture(path, size) for path in sketch_files(split)]), None
+def load_sketches(split: str, size: int) -> ArrayTargets:
+    """Pictures of a split, white on black."""
+    return ArrayTargets(np.stack([_picture(path, size) for path in sketch_files(split)]))

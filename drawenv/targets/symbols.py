@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from drawenv.drawing import draw_kept
 from drawenv.renderers.bezier import BezierRenderer
+from drawenv.targets.base import ArrayTargets, Targets, check_split
 
 _TEST_SIZE, _TEST_SEED = 2000, 64_064
 
 
-class Symbols:
+class Symbols(Targets):
     """An endless generator of symbols, each of 1-5 strokes that mostly touch one another.
 
     A stroke is a quadratic curve. It starts free or on an earlier stroke (at an end or
@@ -57,25 +59,24 @@ class Symbols:
         return curves, rng.integers(1, self.max_strokes + 1, n)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        return self._draw(*self.curves(n, rng))
+        return self.draw(*self.curves(n, rng))
 
-    def _draw(self, curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        canvas = self._renderer.blank(len(curves), self.shape[1])
-        for k in range(self.max_strokes):
-            live = counts > k
-            part = canvas[live]
-            self._renderer.draw(part, self._renderer.action_spec.to_action(curves[live, k]))
-            canvas[live] = part
-        return canvas
+    def draw(self, curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Pictures of symbols, uint8 ``[n, 1, size, size]``."""
+        actions = self._renderer.action_spec.to_action(curves)
+        live, blank = (
+            np.arange(self.max_strokes) < counts[:, None],
+            self._renderer.blank(len(curves), self.shape[1]),
+        )
+        return draw_kept(self._renderer, actions, live, blank)
 
 
-def load_symbols(split: str, size: int, max_strokes: int = 5):
+def load_symbols(split: str, size: int, max_strokes: int = 5) -> Targets:
     """``train`` is the endless generator; ``val`` and ``test`` are 2,000 fixed symbols each.
 
     The fixed ones come with their strokes as polylines, float32 ``[9, 2]`` each.
     """
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"symbols has the splits train, val and test, not {split!r}")
+    check_split("symbols", split)
     symbols = Symbols(size, max_strokes)
     if split == "train":
         return symbols
@@ -86,4 +87,4 @@ def load_symbols(split: str, size: int, max_strokes: int = 5):
     lines = (1 - t) ** 2 * points[..., 0, :] + 2 * t * (1 - t) * points[..., 1, :]
     lines += t**2 * points[..., 2, :]
     strokes = [list(line[:count]) for line, count in zip(lines, counts, strict=True)]
-    return symbols._draw(curves, counts)[:, 0], strokes
+    return ArrayTargets(symbols.draw(curves, counts), strokes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from torch import nn, optim
+from torch import Tensor, nn, optim
+
+from agents import processes
 
 
 class MuonAdam:
     """Muon for weight matrices, Adam for everything else, on one schedule.
 
-    Muon (orthogonalised momentum) suits both networks: they see few steps, each with a nearly
+    Muon (orthogonalised momentum) suits both networks: they make few steps, each with a nearly
     exact gradient. A drawer came as far with half the pictures, and a canvas network's error
     fell by a third in the same time.
 
@@ -36,16 +38,19 @@ class MuonAdam:
         ]
         self.highest = [matrix_lr, lr]
 
-    def step(self, loss, scale: float) -> None:
-        """One step down a loss at ``scale`` times the highest learning rates."""
+    def step(self, loss: Tensor, scale: float) -> None:
+        """One step down a loss at ``scale`` times the highest learning rates; nothing waits for a device."""
         for part, lr in zip(self.parts, self.highest, strict=True):
             part.param_groups[0]["lr"] = lr * scale
             part.zero_grad(set_to_none=True)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        if norm.isfinite():  # one bad batch must not cost the run
-            for part in self.parts:
-                part.step()
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        processes.average(gradients)
+        nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        for gradient in gradients:  # one bad batch must not cost the run: its gradient becomes zero
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
+        for part in self.parts:
+            part.step()
 
     def state_dict(self) -> list[dict]:
         return [part.state_dict() for part in self.parts]

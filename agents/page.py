@@ -1,34 +1,29 @@
 """Pictures of any size, drawn window by window (paper, section 3.4).
 
-A drawer of small canvases slides over a large page. Each window shows it the target there and
+A drawer of small canvases slides over a large page. Its input is a window of the target and of
 the ink that is there already, from the neighbours too; what it draws goes on the page. A coarser
-pass, of larger windows that the drawer sees shrunk, may come first: the hierarchical drawer.
+pass, of larger windows that are shrunk for the drawer, may come first: the hierarchical drawer.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
-from agents.canvas import to_unit
-from agents.finish import CHUNK, useful_strokes
 from agents.imagine import CanvasFunction
-from agents.recipes import Recipe
-from drawenv import Drawing, load_pictures
-from drawenv.actions import ActionSpec
-from drawenv.renderers import PageRenderer
+from agents.improve import useful_strokes
+from drawenv import Drawing, Renderer
 from drawenv.targets.pictures import MAX_PIXELS
 
 Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
-SKETCH_SIZE = 512  # side of training pages in pixels
+CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both -> actions [k, strokes, n].
 Choose = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -46,12 +41,12 @@ class Page:
 
     Attributes:
         canvas: the page so far, uint8, padded so that windows tile it.
-        inked: bool ``[rows, columns]``, the windows worth drawing.
+        inked: bool ``[rows, columns]``, those that hold enough ink to be drawn.
         strokes: list of float32 ``[n]``, physical values in px of this page.
     """
 
     def __init__(
-        self, ink: np.ndarray, renderer: PageRenderer, size: int = 64, stride: int = 32,
+        self, ink: np.ndarray, renderer: Renderer, size: int = 64, stride: int = 32,
         strokes: Sequence[np.ndarray] = (),
     ):  # fmt: skip
         if not 1 <= stride <= size:
@@ -62,7 +57,7 @@ class Page:
         self.ink, self.canvas = np.zeros(sides, np.uint8), np.zeros(sides, np.uint8)
         self.ink[: ink.shape[0], : ink.shape[1]] = ink
         self.renderer = renderer.on_page(sides)
-        self.judge = renderer.on_page((size, size))
+        self.window = renderer.on_page((size, size))  # a window alone, to measure a stroke's gain
         self.strokes = list(strokes)
         if strokes:
             self._draw(np.stack(strokes))
@@ -120,25 +115,23 @@ class Page:
             out[k, 0] = page[top : top + self.size, left : left + self.size]
         return out
 
-    def paint(self, windows: np.ndarray, actions: np.ndarray, worth: float) -> np.ndarray:
-        """Draw the windows' strokes on the page, but for those that are not worth it.
+    def paint(self, windows: np.ndarray, actions: np.ndarray, least: float) -> np.ndarray:
+        """Draw the windows' strokes on the page, but for those of too little gain.
 
         Args:
             windows: int ``[k, 2]``.
             actions: float32 ``[k, strokes, n]`` of the windows' canvases.
-            worth: see ``useful_strokes``.
+            least: see ``useful_strokes``.
 
         Returns:
             Which were drawn, bool ``[k, strokes]``.
         """
-        physical = self.spec.to_physical(actions) * pixels(self.spec, self.size / 64)
-        here = np.clip(self.judge.action_spec.to_action(physical), -1, 1)
+        physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
+        here = np.clip(self.window.action_spec.to_action(physical), -1, 1)
         targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
-        keep = useful_strokes(self.judge, here, targets, before, worth)
-        for i, parameter in enumerate(self.spec.parameters):
-            if parameter.axis in ("x", "y"):
-                corner = windows[:, "yx".index(parameter.axis), None] * self.stride
-                physical[..., i] += corner
+        keep = useful_strokes(self.window, here, targets, before, least)
+        top, left = (windows * self.stride).T[..., None]
+        physical = self.spec.shifted(physical, left, top)
         self._draw(physical[keep])
         self.strokes.extend(physical[keep])
         return keep
@@ -151,19 +144,6 @@ class Page:
             self.renderer.draw(canvas, actions[k : k + 1])
 
 
-def pixels(spec: ActionSpec, scale: float) -> np.ndarray:
-    """What to multiply physical values ``[..., n]`` by when a canvas grows by ``scale``."""
-    return np.array([scale if p.unit == "px" else 1.0 for p in spec.parameters], np.float32)
-
-
-def fitted(windows: np.ndarray, size: int) -> torch.Tensor:
-    """Windows uint8 ``[k, C, side, side]`` as a drawer sees them: ``[k, C, size, size]`` in [0, 1]."""
-    x = to_unit(windows)
-    if x.shape[-1] < size:
-        return F.interpolate(x, size=size, mode="bilinear")
-    return x if x.shape[-1] == size else F.avg_pool2d(x, x.shape[-1] // size)
-
-
 def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
     """A picture ``scale`` times smaller (larger if below 1), at least 1x1."""
     if scale == 1:
@@ -174,7 +154,7 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
 
 
 def draw_page(
-    choose: Choose, renderer: PageRenderer, ink: np.ndarray, stride: int = 32,
+    choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
     levels: Sequence[Sequence[float]] = ((1, 0.0),),
     order: Order = "phased", scale: float = 1.0, size: int = 64,
     report: Callable[[int, int], None] | None = None, log: list | None = None,
@@ -186,8 +166,8 @@ def draw_page(
         renderer: of the windows.
         ink: uint8 ``[H, W]``, light ink on black.
         stride: from one window of level 1 to the next in pixels.
-        levels: for each pass how many times larger its windows are, and what a stroke must be
-            worth to be kept.
+        levels: for each pass how many times larger its windows are, and what a stroke
+            must gain to be kept.
         order: see ``Page.batches``.
         scale: how many times smaller the picture is drawn: above 1 for lines thicker than those
             learned, below 1 for thinner ones.
@@ -207,12 +187,12 @@ def draw_page(
     small = shrink(ink, scale)
     strokes: Sequence[np.ndarray] = ()
     done = 0
-    for level, worth in levels:
+    for level, least in levels:
         page = Page(small, renderer, int(size * level), int(stride * level), strokes)
         total = done + int(page.inked.sum())
         for windows in page.batches(order):
             actions = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows))
-            keep = page.paint(windows, actions, worth)
+            keep = page.paint(windows, actions, least)
             if log is not None:
                 log.append((windows * page.stride, page.size, actions, keep))
             done += len(windows)
@@ -221,97 +201,27 @@ def draw_page(
         strokes = page.strokes
     page_renderer = renderer.on_page((ink.shape[0], ink.shape[1]), scale)
     physical = np.array(strokes, np.float32).reshape(-1, len(renderer.action_spec))
-    actions = page_renderer.action_spec.to_action(physical * pixels(renderer.action_spec, scale))
+    actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(physical, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)
 
 
 @torch.no_grad()
-def imagine_page(canvas: CanvasFunction, log: list, shape: tuple[int, int]) -> np.ndarray:
+def imagine_page(
+    canvas: CanvasFunction, log: list, shape: tuple[int, int], device: torch.device | str = "cpu"
+) -> np.ndarray:
     """The page as a canvas function imagines it: what ``draw_page`` logged, drawn with that.
 
     Returns:
         float32 ``[H, W]`` in [0, 1].
     """
     margin = max((side for _, side, _, _ in log), default=0)
-    x = torch.zeros(shape[0] + margin, shape[1] + margin)
+    x = torch.zeros(shape[0] + margin, shape[1] + margin, device=device)
     for corners, side, actions, keep in log:
         views = [x[top : top + side, left : left + side] for top, left in corners]
         part = torch.stack(views).unsqueeze(1)
         for k in range(actions.shape[1]):
-            kept = torch.from_numpy(keep[:, k]).view(-1, 1, 1, 1)
-            part = torch.where(kept, canvas(part, torch.from_numpy(actions[:, k])), part)
+            kept = torch.from_numpy(keep[:, k]).to(device).view(-1, 1, 1, 1)
+            part = torch.where(kept, canvas(part, torch.from_numpy(actions[:, k]).to(device)), part)
         for view, new in zip(views, part[:, 0], strict=True):
             view.copy_(new)
-    return x[: shape[0], : shape[1]].numpy()
-
-
-class Windows:
-    """Training windows as drawing itself meets them: with the neighbours' ink on their canvases.
-
-    Crops of training pictures are drawn phase by phase by the drawer that is being trained; what
-    each phase shows it is a batch.
-
-    Args:
-        recipe: says which pictures, stride and levels; about its ``batch`` windows make a batch.
-        seed: of the choice and the variation.
-    """
-
-    def __init__(self, recipe: Recipe, seed: int):
-        self.recipe, self.rng = recipe, np.random.default_rng(seed)
-        self.pictures = load_pictures(f"{recipe.targets}:train", SKETCH_SIZE).images
-        self.renderer = cast(PageRenderer, recipe.renderer())
-        largest = max(level for level, _ in recipe.levels)
-        self.side = int(recipe.size * (1 + 2 * largest))  # of a crop: a few windows of each level
-        # Of the windows of a phase about half have ink in them.
-        self.crops = max(2 * recipe.batch // (self.side // recipe.size) ** 2, 1)
-        self.steps, self.last = self._generate(), None
-
-    def crop(self) -> np.ndarray:
-        """One crop with ink in it, mirrored, turned by quarters and scaled at random, uint8."""
-        for _ in range(10_000):
-            picture = self.pictures[self.rng.integers(len(self.pictures)), 0]
-            zoom = np.exp(self.rng.uniform(-0.35, 0.35))
-            cut = min(round(self.side * zoom), *picture.shape)
-            top, left = (self.rng.integers(side - cut + 1) for side in picture.shape)
-            part = picture[top : top + cut, left : left + cut]
-            if part.mean() < 255 * INK:
-                continue
-            filter = Image.Resampling.BILINEAR
-            part = np.asarray(Image.fromarray(part).resize((self.side, self.side), filter))
-            part = np.rot90(part, int(self.rng.integers(4)))
-            return np.ascontiguousarray(part[:, ::-1] if self.rng.random() < 0.5 else part)
-        raise ValueError(f"the pictures of {self.recipe.targets} have almost no ink (light on black)")
-
-    def _generate(self):
-        size, stride = self.recipe.size, self.recipe.stride
-        while True:
-            inks = [self.crop() for _ in range(self.crops)]
-            strokes: list[list[np.ndarray]] = [[] for _ in inks]
-            for level, worth in self.recipe.levels:
-                pages = [
-                    Page(ink, self.renderer, int(size * level), int(stride * level), old)
-                    for ink, old in zip(inks, strokes, strict=True)
-                ]
-                for together in zip(*(page.phases() for page in pages), strict=True):
-                    parts = [(p, w) for p, w in zip(pages, together, strict=True) if len(w)]
-                    if not parts:
-                        continue
-                    actions = yield parts
-                    for page, windows in parts:
-                        own, actions = np.split(actions, [len(windows)])
-                        page.paint(windows, own, worth)
-                strokes = [page.strokes for page in pages]
-
-    def __call__(self, batch: int, done: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Hints, targets (the same) and the canvases to draw them on, in [0, 1], ``[k, 1, size, size]``:
-        as the drawer sees them, shrunk where windows are larger.
-        """
-        parts = self.steps.send(self.last)
-        targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
-        before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
-        target = fitted(targets, self.recipe.size)
-        return target, target, fitted(before, self.recipe.size)
-
-    def drawn(self, actions: torch.Tensor) -> None:
-        """What was drawn in the last batch, ``[k, strokes, n]``: the next one's canvases show it."""
-        self.last = actions.numpy()
+    return x[: shape[0], : shape[1]].cpu().numpy()

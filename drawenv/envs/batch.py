@@ -1,50 +1,52 @@
-"""The one implementation behind both environments: a batch of canvases being drawn on."""
+"""The one implementation behind single and vector environments: a batch of canvases being drawn on."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drawenv.drawing import Drawing, side_by_side
+from drawenv.drawing import Drawing
 from drawenv.metrics import squared_error
-from drawenv.renderers import Renderer, shown
-from drawenv.targets import Targets, load_targets
+from drawenv.renderers import RENDERERS, Renderer
+from drawenv.renderers.base import side_by_side
+from drawenv.targets import load_targets
 
-_AHEAD = 16  # pictures taken from the targets at a time, for each easel
+_AHEAD = 16  # pictures taken from the targets at a time, for each canvas
 
 
-class Easels:
-    """``n`` easels, each with a target, a canvas and a random generator of its own.
+class CanvasBatch:
+    """``n`` canvases, each with a target and a random generator of its own.
 
-    Each easel draws its targets with its own generator, so a batch behaves exactly as that
-    many single ones.
+    Each takes its targets with its own generator, so a batch behaves exactly as that many single ones.
 
     Args:
         n: how many.
-        renderer: draws the strokes.
+        renderer: draws the strokes, or its name.
+        options: keywords of a renderer that is given by its name.
         size: side of the canvases in pixels.
         max_strokes: strokes of an episode.
         targets: see ``drawenv.targets.load_targets``.
     """
 
-    def __init__(self, n: int, renderer: Renderer, size: int, max_strokes: int, targets):
+    def __init__(self, n: int, renderer: Renderer | str, options: dict, size: int, max_strokes: int, targets):
+        if isinstance(renderer, str):
+            renderer = RENDERERS[renderer](**options)
+        elif options:
+            raise TypeError(f"unknown keywords {', '.join(options)}")
         for name, value in (("num_envs", n), ("size", size), ("max_strokes", max_strokes)):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         self.renderer, self.max_strokes = renderer, max_strokes
-        self.targets: Targets = load_targets(targets, size)
+        self.targets = load_targets(targets, size, renderer)
         self.canvas = renderer.blank(n, size)
-        self._shown = shown(renderer)  # channels that targets are compared with
-        shape, wanted = tuple(self.targets.shape), (self._shown, *self.canvas.shape[2:])
-        if shape[0] == 1:  # gray pictures on a canvas in colour
-            shape = (self._shown, *shape[1:])
-        if shape != wanted:
+        shape, wanted = self.targets.shape, (renderer.shown, *self.canvas.shape[2:])
+        if tuple(shape) != wanted:
             raise ValueError(
                 f"targets have shape {shape} (channels, height, width), but this environment "
                 f"draws {wanted}: convert them, or choose another size"
             )
         self.target = np.zeros((n, *wanted), np.uint8)
-        hint_shape = getattr(self.targets, "hint_shape", None)
-        self.hint = None if hint_shape is None else np.zeros((n, *hint_shape), np.uint8)
+        hint = self.targets.hint_shape
+        self.hint = None if hint is None else np.zeros((n, *hint), np.uint8)
         self.strokes = np.zeros(n, np.int64)
         self.error = np.zeros(n, np.int64)  # squared error now, in 1/255 steps
         self.blank_error = np.ones(n, np.int64)
@@ -54,17 +56,15 @@ class Easels:
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
-        """Give easel ``i`` a generator; what was taken ahead with the old one is dropped."""
+        """Give canvas ``i`` a generator; what was taken ahead with the old one is dropped."""
         self._rngs[i], self._ahead[i] = rng, []
 
     def _sample(self, rng: np.random.Generator) -> list:
-        if self.hint is None:
-            return [(None, target) for target in self.targets.sample(_AHEAD, rng)[::-1]]
-        pairs = self.targets.sample_pairs(_AHEAD, rng)  # ty: ignore
-        return list(zip(*pairs, strict=True))[::-1]
+        hints, targets = self.targets.sample_pairs(_AHEAD, rng)
+        return list(zip(targets if hints is None else hints, targets, strict=True))[::-1]
 
     def reset(self, rows: np.ndarray) -> None:
-        """New targets and blank canvases for some easels, int ``[k]``."""
+        """New targets and blank canvases for some of them, int ``[k]``."""
         for i in rows:
             if not self._ahead[i]:
                 self._ahead[i] = self._sample(self._rngs[i])
@@ -74,7 +74,7 @@ class Easels:
         some = slice(None) if len(rows) == len(self.canvas) else rows  # of all there is a view, no copy
         self.canvas[some] = self._blank
         self.strokes[some] = 0
-        self.error[some] = squared_error(self.canvas[some, : self._shown], self.target[some])
+        self.error[some] = squared_error(self.canvas[some, : self.renderer.shown], self.target[some])
         # A blank target has nothing to gain; one full pixel of error keeps rewards finite.
         self.blank_error[some] = np.maximum(self.error[some], 255**2)
 
@@ -91,11 +91,11 @@ class Easels:
         self.actions[np.arange(len(actions)), self.strokes] = actions
         self.strokes += 1
         before = self.error
-        self.error = squared_error(self.canvas[:, : self._shown], self.target)
+        self.error = squared_error(self.canvas[:, : self.renderer.shown], self.target)
         return (before - self.error) / self.blank_error
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
-        """canvas, target, progress and any hint of some easels: copies, the caller's to keep."""
+        """canvas, target, progress and any hint of some canvases: copies, the caller's to keep."""
         pictures = {"canvas": self.canvas, "target": self.target}
         if self.hint is not None:
             pictures["hint"] = self.hint
@@ -106,16 +106,16 @@ class Easels:
 
     @property
     def mse(self) -> np.ndarray:
-        """Mean squared error per pixel of each easel, values in [0, 1]: float64 ``[n]``."""
+        """Mean squared error per pixel of each canvas, values in [0, 1]: float64 ``[n]``."""
         return self.error / (255.0**2 * self.target[0].size)
 
     def drawing(self, i: int) -> Drawing:
-        """What easel ``i`` has drawn so far."""
+        """What canvas ``i`` shows so far."""
         return Drawing(self.actions[i, : self.strokes[i]].copy(), self.renderer)
 
     def side_by_side(self, i: int) -> np.ndarray:
         """Target beside canvas, uint8 ``[H, 2 W, 3]``; of several views, each of them."""
-        views = getattr(self.renderer, "views", 1)
-        pair = [side_by_side(x, views) for x in (self.target[i], self.canvas[i, : self._shown])]
+        shown = self.canvas[i, : self.renderer.shown]
+        pair = [side_by_side(x, self.renderer.views) for x in (self.target[i], shown)]
         both = np.concatenate(pair, 1)
         return np.stack([both] * 3, 2) if both.ndim == 2 else both

@@ -1,0 +1,319 @@
+"""An agent draws pictures. A drawer is one: trained, saved, loaded, shared, and put to work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
+
+from agents.canvas import CanvasNetwork, make_canvas, resized
+from agents.drawer import Network, make_network
+from agents.imagine import RealCanvas, imagine
+from agents.improve import refine_actions, useful_strokes
+from agents.page import Order, draw_page
+from agents.recipes import RECIPES, Recipe, get_recipe
+from agents.weights import (
+    PRETRAINED,
+    VERSION,
+    load_weights,
+    read_config,
+    read_recipe,
+    save_weights,
+    write_config,
+)  # fmt: skip
+from drawenv import Drawing, Renderer
+from drawenv.drawing import draw_kept
+from drawenv.targets.pictures import read_channels, squares
+from drawenv.tasks.votes import from_all_sides
+
+
+class Agent(Protocol):
+    """Whatever chooses strokes: a drawer, a policy of PPO, chance.
+
+    Attributes:
+        recipe: the task.
+        renderer: the real renderer R.
+        learned_through: the canvas network C that it learned through; None if there is none.
+    """
+
+    recipe: Recipe
+    renderer: Renderer
+
+    @property
+    def learned_through(self) -> CanvasNetwork | None: ...
+
+    def actions(
+        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
+    ) -> np.ndarray:
+        """Every stroke that it chooses: float32 ``[n, strokes, action_dim]``.
+
+        Args:
+            hints: uint8 ``[n, C', side, side]``; resized to what the recipe says.
+            before: the canvases to draw on, uint8 ``[n, C, size, size]``.
+            refine: gradient steps on the strokes.
+            strokes: how many; the recipe's if None.
+        """
+        ...
+
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """What the drawing of hints uint8 ``[n, C', side, side]`` should look like, as far as the agent
+        knows: uint8 ``[n, c, size, size]``, or None if it does not.
+        """
+        ...
+
+
+def draw(agent: Agent, hints: np.ndarray, refine: int = 0, prune: bool = True) -> list[Drawing]:
+    """Drawings of a batch of pictures uint8 ``[n, C', side, side]``, light ink on black.
+
+    With ``prune`` strokes are left out that bring the drawing no closer to the agent's goal, or, where it has
+    none, that do not show. If the recipe asks for votes, strokes are the rooms voted for, see
+    ``from_all_sides``.
+    """
+
+    def once(hints: np.ndarray) -> list[Drawing]:
+        blank = agent.renderer.blank(len(hints), agent.recipe.size)
+        actions = agent.actions(hints, blank, refine)
+        keep = np.ones(actions.shape[:2], bool)
+        if prune:
+            goal = agent.goal(hints)
+            if goal is None:
+                goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
+            keep = useful_strokes(agent.renderer, actions, goal, blank)
+        return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
+
+    if agent.recipe.votes:
+        return from_all_sides(once, hints, agent.recipe.votes, agent.recipe.data.zooms)
+    return once(hints)
+
+
+def draw_any_size(
+    agent: Agent, ink: np.ndarray, refine: int = 0, scale: float = 1.0, stride: int | None = None,
+    strokes: int | None = None, order: Order = "phased", report: Callable[[int, int], None] | None = None,
+    log: list | None = None,
+) -> Drawing:  # fmt: skip
+    """The drawing of a picture of any size, uint8 ``[H, W]``, window by window.
+
+    Args:
+        agent: of a recipe that slides.
+        ink: the picture.
+        refine: gradient steps on the strokes of each window.
+        scale: above 1 for lines thicker than about 3 px; this and the others: see ``draw_page``.
+        stride: the recipe's if None.
+        strokes: of a window; the recipe's if None.
+        order: of windows.
+        report: called with (windows done, of how many).
+        log: for ``imagine_page``.
+
+    Raises:
+        ValueError: the recipe does not slide, or an option is out of range.
+    """
+    recipe = agent.recipe
+    if not recipe.stride:
+        raise ValueError(f"{recipe.name} draws a picture at once, not window by window")
+
+    def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
+        return agent.actions(targets, before, refine, strokes)
+
+    return draw_page(
+        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels, order,
+        scale, recipe.size, report, log,
+    )  # fmt: skip
+
+
+class Chance:
+    """The agent of uniform random strokes, judged as any other.
+
+    Args:
+        agent: whose task it is.
+        seed: of the strokes.
+        strokes: how many; the recipe's if None, 0 draws nothing.
+    """
+
+    def __init__(self, agent: Agent, seed: int = 0, strokes: int | None = None):
+        self.agent, self.recipe, self.renderer = agent, agent.recipe, agent.renderer
+        self.learned_through = agent.learned_through
+        self.rng, self.strokes = np.random.default_rng(seed), strokes
+
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """That of the other agent."""
+        return self.agent.goal(hints)
+
+    def actions(
+        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
+    ) -> np.ndarray:
+        """See ``Agent.actions``; nothing is refined."""
+        wanted = (strokes, self.strokes, self.recipe.strokes)
+        count = next(n for n in wanted if n is not None)
+        shape = (len(hints), count, len(self.renderer.action_spec))
+        return self.rng.uniform(-1, 1, shape).astype(np.float32)
+
+
+class Drawer(ModelHubMixin):
+    """A drawer network with the canvas network it learned through and the renderer it draws with.
+
+    Made by ``Drawer.from_pretrained``; ``save_pretrained`` and ``push_to_hub`` share it.
+
+    Attributes:
+        recipe: the task it was trained for.
+        network: the drawer D.
+        canvas: the canvas network C.
+        renderer: the real renderer R.
+        config: how the weights were made, and what they measured.
+    """
+
+    def __init__(self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None):
+        self.recipe, self.network, self.canvas = recipe, network, canvas
+        self.renderer = recipe.renderer()
+        self.config = config or {"version": VERSION, "recipe": recipe.as_dict()}
+
+    @classmethod
+    def new(cls, recipe: Recipe, version: int = VERSION) -> Drawer:
+        """An untrained drawer for a recipe."""
+        canvas = make_canvas(recipe)
+        return cls(recipe, make_network(recipe, version), canvas)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its networks are."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: torch.device | str) -> Drawer:
+        """Move the networks to a device, in place."""
+        self.network.to(device)
+        self.canvas.to(device)
+        return self
+
+    @property
+    def learned_through(self) -> CanvasNetwork | None:
+        """C, unless it was fitted after the drawer: see the weights' record."""
+        return None if self.config.get("canvas", {}).get("fitted_afterwards") else self.canvas
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path, device: torch.device | str = "cpu", **options
+    ) -> Drawer:
+        """A drawer from a recipe's name, a folder, or a Hub repository (``user/name``), on a device.
+
+        Raises:
+            FileNotFoundError: a folder without weights.
+            ValueError: unknown name (suggests the nearest), damaged or foreign weights.
+        """
+        name = str(pretrained_model_name_or_path)
+        if not Path(name).is_dir() and "/" not in name:
+            if not (PRETRAINED / get_recipe(name).name).is_dir():
+                have = ", ".join(r for r in RECIPES if (PRETRAINED / r).is_dir())
+                raise FileNotFoundError(
+                    f"no pretrained weights for {name!r} (there are: {have}); train them with "
+                    f"scripts/train_drawer.py {name}, then give that folder"
+                )
+            name = str(PRETRAINED / name)
+        if Path(name).is_dir():
+            return cls._from_pretrained(model_id=name).to(device)
+        try:
+            return super().from_pretrained(name, **options).to(device)
+        except (OSError, ValueError) as error:  # what the Hub's client raises, offline too
+            raise FileNotFoundError(
+                f"{name} is no folder here, and not to be had from the Hub ({type(error).__name__})"
+            ) from None
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id, revision=None, cache_dir=None, force_download=False,
+                         local_files_only=False, token=None, **_) -> Drawer:  # fmt: skip
+        folder = Path(model_id)
+        if not folder.is_dir():
+            downloaded = snapshot_download(
+                model_id,
+                revision=revision,
+                cache_dir=cache_dir,
+                token=token,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                allow_patterns=["*.safetensors", "config.json"],
+            )
+            folder = Path(downloaded)
+        recipe, config = read_recipe(folder), read_config(folder)
+        drawer = cls.new(recipe, config.get("version", 1))
+        drawer.config = config
+        load_weights(drawer.canvas, folder / "canvas.safetensors")
+        load_weights(drawer.network, folder / "drawer.safetensors")
+        return drawer
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        save_weights(self.canvas, save_directory / "canvas.safetensors")
+        save_weights(self.network, save_directory / "drawer.safetensors")
+        write_config(save_directory, **self.config)
+
+    def draw(self, image, refine: int = 0, invert: str = "auto", **options) -> Drawing:
+        """The strokes that draw a picture.
+
+        Args:
+            image: a path, a PIL image or an array, of any size; see
+                ``drawenv.targets.pictures.read_picture``. A sliding recipe draws it at its own
+                size; for the others it is made square with paper, then scaled. Where the canvas is
+                in colour, so is the picture, and never inverted; see ``read``.
+            refine: gradient steps on the strokes through C after drawing; the better one under
+                the real renderer is kept.
+            invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
+            options: for sliding recipes ``scale``, ``stride``, ``strokes``, ``order`` and ``report``: see
+                ``draw_any_size``.
+
+        Returns:
+            The drawing; strokes that bring it no closer to the picture are left out.
+
+        Raises:
+            FileNotFoundError: no such picture.
+            ValueError: broken picture, or an option out of range or not for this recipe.
+        """
+        hint = self.read(image, invert)
+        if self.recipe.stride or options:
+            return draw_any_size(self, hint[0], refine, **options)
+        return draw(self, hint[None], refine)[0]
+
+    def read(self, image, invert: str = "auto") -> np.ndarray:
+        """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides;
+        larger where the recipe zooms in.
+
+        Gray drawers take light ink on black. Those in colour take a picture as it is; of a scene, its
+        views side by side. See ``draw`` for arguments and errors.
+        """
+        channels, side = self.recipe.hint or (self.renderer.shown, self.recipe.size)
+        paper = [0] if channels % 3 else self.renderer.paper()
+        picture = read_channels(image, channels, paper, invert)
+        return picture if self.recipe.stride else squares(picture, side * max(self.recipe.data.zooms), paper)
+
+    @torch.no_grad()
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """See ``Agent.goal``: the hints, or what the network makes of them."""
+        if not self.recipe.hint:
+            return hints
+        picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]
+        return None if picture is None else picture.mul(255).round().byte().cpu().numpy()
+
+    @torch.no_grad()
+    def actions(
+        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
+    ) -> np.ndarray:
+        """See ``Agent.actions``.
+
+        Raises:
+            ValueError: ``refine`` is negative, or asked of a translation without a goal; ``strokes`` under 1.
+        """
+        if refine < 0:
+            raise ValueError(f"refine must be 0 or more steps, got {refine}")
+        strokes = self.recipe.strokes if strokes is None else strokes
+        if strokes < 1:
+            raise ValueError(f"strokes must be at least 1, got {strokes}")
+        hint = resized(hints, self.recipe.hint_side, self.device)
+        start = resized(before, self.recipe.size, self.device)
+        code = self.network.encode(hint)
+        if refine and code[0] is None:
+            raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
+        real = RealCanvas(self.renderer)
+        actions, _ = imagine(self.network, real, hint, start, strokes, code)
+        if refine and code[0] is not None:
+            actions = refine_actions(self.canvas, real, code[0], start, actions, refine)
+        return actions.cpu().numpy()

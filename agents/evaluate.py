@@ -1,0 +1,170 @@
+"""How well an agent draws: figures under the real renderer on a whole split."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.agent import Agent, draw, draw_any_size
+from agents.canvas import CanvasNetwork, to_unit
+from agents.improve import stacked
+from agents.page import Order, imagine_page
+from drawenv import Drawing, load_pictures
+from drawenv.drawing import draw_kept, joined
+from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
+
+BATCH = 100  # pictures drawn at a time
+TOLERANCE = 2.0  # px: so near is a stroke found, and so near are ends joined
+
+
+@torch.no_grad()
+def draw_imagined(canvas: CanvasNetwork, actions: np.ndarray, keep: np.ndarray, before: np.ndarray) -> Tensor:
+    """The kept strokes as C imagines them on canvases uint8 ``[B, C, H, W]``: floats in [0, 1]."""
+    device = next(canvas.parameters()).device
+    x = to_unit(before, device)
+    for k in range(actions.shape[1]):
+        kept = torch.from_numpy(keep[:, k]).to(device).view(-1, 1, 1, 1)
+        x = torch.where(kept, canvas(x, torch.from_numpy(actions[:, k]).to(device)), x)
+    return x
+
+
+def evaluate(
+    agent: Agent, targets=None, refine: int = 0, limit: int | None = None, truth: bool = False,
+    prune: bool = True, report: Callable[[int, int], None] | None = None, stride: int | None = None,
+    strokes: int | None = None, order: Order = "phased",
+) -> dict:  # fmt: skip
+    """Draw every picture of a split and measure.
+
+    Args:
+        agent: draws; see ``agents.agent.draw`` for which strokes it keeps.
+        targets: what to draw, see ``load_targets``; the recipe's test split if None.
+        refine: gradient steps on the strokes after drawing.
+        limit: number of pictures, from the first; all if None.
+        prune: leave out strokes that do not help; of pages it is always done.
+        truth: draw the shapes that the targets are made of instead: what a perfect agent would get.
+        report: called with (pictures done, of how many).
+        stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
+        strokes: likewise, of a window.
+        order: likewise, of the windows.
+
+    Returns:
+        ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
+        under the C that was learned through; None without one), ``mse_blank``, ``mse_over_blank``,
+        ``psnr``, ``iou``, ``strokes`` (mean used), ``seconds_per_image``; of pages also ``iou_1px`` (ink one
+        pixel off counts), ``stroke_length`` (mean, in px) and ``seam`` (error near windows' borders over
+        that elsewhere); where the targets know their pens what ``stroke_scores`` gives; and what the
+        targets' own ``score`` does.
+
+    Raises:
+        ValueError: the targets know no shapes for ``truth``, or the task is to translate and they have no
+            hints: then there is nothing to compare a drawing with.
+    """
+    recipe, renderer = agent.recipe, agent.renderer
+    targets = load_pictures(
+        f"{recipe.targets}:test" if targets is None else targets, recipe.picture_size, renderer
+    )
+    if recipe.hint and targets.hints is None:
+        raise ValueError(
+            f"{recipe.name} translates, and these pictures come without what is to be made of them: "
+            "there is nothing to compare a drawing with (draw.py draws them)"
+        )
+    if truth and not targets.shapes:
+        raise ValueError("the agent truth needs targets that know what shapes they are made of")
+    n = len(targets.images[:limit])
+    sums: dict[str, float] = defaultdict(float)
+    drawings: list[Drawing] = []
+    for start in range(0, n, 1 if recipe.stride else BATCH):
+        part = slice(start, min(start + (1 if recipe.stride else BATCH), n))
+        begun, log = time.perf_counter(), []
+        if truth and targets.shapes:
+            spec = renderer.action_spec
+            drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
+        elif recipe.stride:
+            ink = targets.wanted[start, 0]
+            drawn = [draw_any_size(agent, ink, refine, 1.0, stride, strokes, order, log=log)]
+        else:
+            drawn = draw(agent, targets.wanted[part], refine, prune)
+        sums["seconds"] += time.perf_counter() - begun
+        for name, value in _errors(agent, drawn, log, targets.images[part]).items():
+            sums[name] += value
+        drawings += drawn
+        if report:
+            report(part.stop, n)
+    figures = _means(sums, n, agent.learned_through is not None)
+    if recipe.stride:
+        figures |= page_scores(drawings, targets.images[:n, 0], stride or recipe.stride)
+    if targets.strokes and renderer.has_paths:
+        figures |= stroke_scores(drawings, targets.strokes[:n])
+    return figures | targets.score(drawings)
+
+
+def _errors(agent: Agent, drawings: list[Drawing], log: list, images: np.ndarray) -> dict[str, float]:
+    """Sums over pictures uint8 ``[k, C, H, W]`` of what their drawings cost."""
+    renderer, canvas = agent.renderer, agent.learned_through
+    blank = np.ascontiguousarray(np.broadcast_to(
+        np.array(renderer.paper(), np.uint8)[:, None, None], images.shape
+    ))  # fmt: skip
+    if agent.recipe.stride:
+        shown = drawings[0].render()[None, None]
+        device = next(canvas.parameters()).device if canvas else "cpu"
+        imagined = imagine_page(canvas, log, images.shape[2:], device)[None, None] if canvas else None
+    else:
+        actions, keep = stacked([drawing.actions for drawing in drawings])
+        before = renderer.blank(len(images), images.shape[-1])
+        shown = draw_kept(renderer, actions, keep, before)[:, : renderer.shown]
+        imagined = None
+        if canvas:
+            imagined = draw_imagined(canvas, actions, keep, before)[:, : renderer.shown].cpu().numpy()
+    shown = np.ascontiguousarray(shown)
+    sums = {"mse": mse(shown, images).sum(), "mse_blank": mse(blank, images).sum()}
+    if imagined is not None:
+        sums["mse_canvas"] = np.square(imagined - images / np.float32(255)).mean((1, 2, 3)).sum()
+    return sums | {"iou": iou(shown, images).sum(), "strokes": sum(map(len, drawings))}
+
+
+def _means(sums: dict[str, float], n: int, imagined: bool) -> dict:
+    means = {name: float(total / n) for name, total in sums.items()}
+    return {
+        "n": n, "mse": means["mse"], "mse_canvas": means["mse_canvas"] if imagined else None,
+        "mse_blank": means["mse_blank"], "mse_over_blank": means["mse"] / max(means["mse_blank"], 1e-12),
+        "psnr": psnr(means["mse"]), "iou": means["iou"], "strokes": means["strokes"],
+        "seconds_per_image": means["seconds"],
+    }  # fmt: skip
+
+
+def page_scores(drawings: Sequence[Drawing], images: np.ndarray, stride: int) -> dict[str, float]:
+    """Figures of pages uint8 ``[n, H, W]`` drawn in windows: ``iou_1px``, ``stroke_length``, ``seam``."""
+    pages = np.stack([drawing.render() for drawing in drawings])
+    lengths = [
+        np.hypot(*np.diff(line, axis=0).T).sum()
+        for drawing in drawings for line in drawing.renderer.polylines(drawing.actions)
+    ]  # fmt: skip
+    return {
+        "iou_1px": float(near_iou(pages, images).mean()),
+        "stroke_length": float(np.mean(lengths)) if lengths else 0.0,
+        "seam": seam_score(pages, images, stride),
+    }
+
+
+def stroke_scores(drawings: Sequence[Drawing], true: Sequence[list[np.ndarray]]) -> dict[str, float]:
+    """How well drawings recover the true pens; strokes whose ends meet within ``TOLERANCE`` are one pen.
+
+    Returns:
+        Means over the drawings: what ``stroke_recovery`` gives, ``pens`` and ``pens_true``, ``pens_exact``
+        (share of drawings with the right number), ``stroke_count_absolute_error``, and ``chamfer`` in px
+        (of an empty drawing, the side of the canvas).
+    """
+    rows = []
+    for drawing, strokes in zip(drawings, true, strict=True):
+        lines = drawing.renderer.polylines(drawing.actions)
+        pens = joined(lines, TOLERANCE)
+        row = stroke_recovery(pens, strokes, TOLERANCE)
+        row["stroke_count_absolute_error"] = abs(row["stroke_count_error"])
+        row |= {"pens": len(pens), "pens_true": len(strokes), "pens_exact": len(pens) == len(strokes)}
+        rows.append(row | {"chamfer": min(chamfer(lines, strokes), float(max(drawing.sides)))})
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,138 @@
+"""Devices and processes: no tensor is made on the wrong one; two processes are as one."""
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+from agents import Drawer, get_recipe
+from agents.canvas import fit_canvas
+from agents.data import make_batches
+from agents.evaluate import evaluate
+from agents.train import Trainer
+from scripts.common import prepare
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+FACTORIES = {
+    getattr(torch, name)
+    for name in (
+        "arange", "empty", "eye", "full", "linspace", "ones", "rand", "randint", "randn", "randperm",
+        "tensor", "zeros",
+    )
+}  # fmt: skip
+
+
+class EachSaysWhere(TorchFunctionMode):
+    """Every call in agents/ that makes a tensor must say on which device."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in FACTORIES and "device" not in (kwargs or {}):
+            frame = sys._getframe(1)
+            while "torch" in Path(frame.f_code.co_filename).parts:
+                frame = frame.f_back
+            where = Path(frame.f_code.co_filename)
+            assert where.parent.name != "agents", f"{where.name}:{frame.f_lineno}: {func.__name__}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["quickstart", "plans", "prism", "hollow", "sketch"])
+def test_no_tensor_is_made_on_the_wrong_device(name, tmp_path, request):
+    """Data, fit, step, refit, drawing and refinement of every kind of network."""
+    recipe = get_recipe("sketch-10" if name == "sketch" else name).debug()
+    targets = recipe.targets
+    if name == "sketch":
+        targets = tmp_path
+        for k in range(3):
+            from PIL import Image
+
+            Image.effect_noise((100, 100), 90).point(lambda v: 255 * (v > 180)).save(tmp_path / f"{k}.png")
+    recipe = replace(
+        recipe, targets=str(targets), data=replace(recipe.data, augment=name == "quickstart", mirror_until=1),
+        canvas=replace(recipe.canvas, refit=True), train=replace(recipe.train, batch=4),
+    )  # fmt: skip
+    drawer = Drawer.new(recipe)  # weights are made on the CPU and moved
+    with EachSaysWhere():
+        fit_canvas(drawer.canvas, drawer.renderer, recipe.size, steps=2, batch=4)
+        batches, trainer = make_batches(recipe, 0, CPU), Trainer(drawer)
+        for done in (0.0, 0.5):
+            assert trainer.step(batches(done), done, batches.drawn).isfinite()
+        drawer.network.requires_grad_(False).eval().half_precision = False
+        evaluate(drawer, f"{targets}:val", refine=1, limit=1)
+
+
+def test_the_mode_finds_what_it_looks_for():
+    code = compile("import torch\ndef make(): return torch.zeros(2)", str(ROOT / "agents" / "x.py"), "exec")
+    space: dict = {}
+    exec(code, space)
+    with EachSaysWhere(), pytest.raises(AssertionError, match=r"x\.py:2: zeros"):
+        space["make"]()
+
+
+def test_unknown_and_absent_devices():
+    assert prepare("cpu").type == "cpu" and prepare("auto").type in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="there is no device 'cuda' here: --device auto"):
+            prepare("cuda")
+
+
+def test_a_drawer_moves():
+    drawer = Drawer.from_pretrained("quickstart", device="cpu")
+    assert drawer.to("cpu") is drawer and drawer.device == CPU
+    assert drawer.to("meta").device.type == drawer.canvas.skip.weight.device.type == "meta"
+    assert all(buffer.device.type == "meta" for buffer in drawer.network.buffers())
+
+
+def run(*command, processes=1, **environment):
+    """Run a command as ``torchrun`` would, in each of some processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+    for rank in range(processes):
+        where = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
+        where |= {"MASTER_ADDR": "127.0.0.1", "PYTHONPATH": ROOT}
+        own = where if processes > 1 else {"PYTHONPATH": ROOT}
+        full = os.environ | {name: str(value) for name, value in (own | environment).items()}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, *map(str, command)], cwd=ROOT, env=full, stderr=subprocess.PIPE, text=True
+            )
+        )
+    try:
+        for process in started:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
+def test_two_processes_are_as_one_with_twice_the_batch(tmp_path):
+    run("tests/steps.py", tmp_path / "one.pt")
+    run("tests/steps.py", tmp_path / "two.pt", processes=2)
+    one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
+    torch.manual_seed(0)
+    moved = 0.0
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=2e-5, rtol=1e-3, msg=name)
+        moved += value.norm().item()
+    assert moved > 0
+
+
+def test_several_processes_train_one_drawer(tmp_path):
+    """By the script: one writes, and what it writes draws."""
+    options = ("--preset", "debug", "--train.pictures", 64, "--threads", 1, "--out", tmp_path)
+    run("scripts/train_drawer.py", "quickstart", *options, "--canvas.refit", processes=2)
+    drawer = Drawer.from_pretrained(tmp_path)
+    assert drawer.config["drawer"]["processes"] == 2
+    assert drawer.config["drawer"]["validation"]["pictures"] == 64
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
