@@ -160,7 +160,10 @@ def test_configs_hold_their_recipes(name):
 
 
 def test_no_figure_under_a_canvas_that_was_fitted_afterwards():
-    assert evaluate(Drawer.from_pretrained("quickstart"), limit=5)["mse_canvas"] is None
+    drawer = Drawer.from_pretrained("quickstart")
+    assert 0 < evaluate(drawer, limit=5)["mse_canvas"] < 0.1
+    drawer.config["canvas"]["fitted_afterwards"] = True
+    assert evaluate(drawer, limit=5)["mse_canvas"] is None
 
 
 def test_a_folder_belongs_to_one_recipe(tmp_path):
