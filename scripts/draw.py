@@ -56,7 +56,8 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
     """
     from drawenv.drawing import FORMATS
 
-    out, images = arguments.out or Path(), list(dict.fromkeys(arguments.images))
+    out = arguments.out or Path()
+    images = list({path.resolve(): path for path in arguments.images}.values())  # each file once
     one_file = out.suffix.lower() in FORMATS
     if one_file and len(images) > 1:
         raise ValueError(f"{out} is one file, but {len(images)} pictures are given: name a folder")
@@ -66,7 +67,7 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
     for path in images:
         file = out if one_file else out / f"{path.stem}.svg"
         files[path] = {"drawing": file}
-        if arguments.gif:
+        if arguments.gif and file.suffix.lower() != ".gif":
             files[path]["gif"] = file.with_suffix(".gif")
         if rooms:
             files[path]["rooms"] = file.with_suffix(".rooms.json")

@@ -28,3 +28,12 @@ def data():
     if missing:
         pytest.skip(f"needs {missing[0]} in the folder DRAWENV_DATA names")
     return folder
+
+
+@pytest.fixture(scope="session")
+def targets():
+    """Eight symbols of at most three strokes, float32 ``[8, 1, 64, 64]`` in [0, 1]."""
+    from agents.canvas import to_unit
+    from drawenv import Symbols
+
+    return to_unit(Symbols(max_strokes=3).sample(8, np.random.default_rng(0)))

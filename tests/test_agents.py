@@ -17,21 +17,12 @@ from agents.optim import MuonAdam
 from agents.oracle import ExactBezier
 from agents.recipes import DrawerOptions
 from agents.train import Trainer, start_from, train_drawer
-from drawenv import BezierRenderer, Symbols
+from drawenv import BezierRenderer
 from drawenv.drawing import draw_kept
 from drawenv.renderers import PrismRenderer
 
 RENDERER = BezierRenderer(5.0)
 TINY = get_recipe("quickstart").debug()
-
-
-def canvas_network(renderer, **options):
-    return CanvasNetwork(len(renderer.action_spec), renderer.channels, renderer.compose, **options)
-
-
-@pytest.fixture(scope="module")
-def targets():
-    return to_unit(Symbols(max_strokes=3).sample(8, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +50,7 @@ def test_translation_learns_from_its_target(attend, rng):
         renderer.action_spec, DrawerOptions(width=16, hidden=32, depth=1, attend=attend), channels=12,
         shown=9, size=32, hint=(1, 64),
     )  # fmt: skip
-    canvas = canvas_network(renderer, hidden=32, dots=4).requires_grad_(False)
+    canvas = CanvasNetwork(9, 12, renderer.compose, dots=4, hidden=32).requires_grad_(False)
     code = network.encode(hints)
     assert (code[0] is not None) == attend
     if attend:

@@ -3,7 +3,6 @@
 from collections import deque
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -23,11 +22,6 @@ TINY = get_recipe("quickstart").debug()
 
 def canvas_network(renderer, **options):
     return CanvasNetwork(len(renderer.action_spec), renderer.channels, renderer.compose, **options)
-
-
-@pytest.fixture(scope="module")
-def targets():
-    return to_unit(Symbols(max_strokes=3).sample(8, np.random.default_rng(0)))
 
 
 def test_rollouts_are_what_the_renderer_draws():

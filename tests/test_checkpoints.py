@@ -21,11 +21,6 @@ TINY = get_recipe("quickstart").debug()
 
 
 @pytest.fixture(scope="module")
-def targets():
-    return to_unit(Symbols(max_strokes=3).sample(8, np.random.default_rng(0)))
-
-
-@pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     Drawer.new(TINY).save_pretrained(folder)
