@@ -11,10 +11,11 @@ import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 
 from agents.canvas import CanvasNetwork, make_canvas, resized
-from agents.drawer import Network, make_network
-from agents.imagine import RealCanvas, imagine
-from agents.improve import refine_actions, useful_strokes
+from agents.drawer import make_network
+from agents.imagine import RealCanvas
+from agents.improve import Strokes, refine_strokes, useful_strokes
 from agents.page import Order, draw_page
+from agents.plan import PROPOSALS, plan
 from agents.recipes import RECIPES, Recipe, get_recipe
 from agents.weights import (
     PRETRAINED,
@@ -29,6 +30,8 @@ from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
 from drawenv.targets.pictures import read_channels, squares
 from drawenv.tasks.votes import from_all_sides
+
+EFFORT = 2  # rounds of redrawing, if nothing else is said
 
 
 class Agent(Protocol):
@@ -46,16 +49,20 @@ class Agent(Protocol):
     @property
     def learned_through(self) -> CanvasNetwork | None: ...
 
-    def actions(
-        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
-    ) -> np.ndarray:
-        """Every stroke that it chooses: float32 ``[n, strokes, action_dim]``.
+    def choose(
+        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
+        strokes: int | None = None, old: Strokes | None = None,
+    ) -> Strokes:  # fmt: skip
+        """The strokes that it chooses: float32 ``[n, strokes, action_dim]``, and which of them it draws.
 
         Args:
             hints: uint8 ``[n, C', side, side]``; resized to what the recipe says.
             before: the canvases to draw on, uint8 ``[n, C, size, size]``.
-            refine: gradient steps on the strokes.
+            proposals: how many strokes are judged for each that is drawn.
+            rounds: how often each stroke is redrawn.
+            refine: gradient steps on the strokes afterwards.
             strokes: how many; the recipe's if None.
+            old: strokes to redraw; None to choose them first.
         """
         ...
 
@@ -66,23 +73,26 @@ class Agent(Protocol):
         ...
 
 
-def draw(agent: Agent, hints: np.ndarray, refine: int = 0, prune: bool = True) -> list[Drawing]:
+def draw(
+    agent: Agent, hints: np.ndarray, effort: int = 0, refine: int = 0, prune: bool = True,
+    strokes: int | None = None,
+) -> list[Drawing]:  # fmt: skip
     """Drawings of a batch of pictures uint8 ``[n, C', side, side]``, light ink on black.
 
-    With ``prune`` strokes are left out that bring the drawing no closer to the agent's goal, or, where it has
+    ``effort`` is the number of rounds in which each stroke is redrawn; with 0 nothing is proposed and judged
+    either. ``refine`` is the number of gradient steps on the strokes afterwards. With ``prune`` strokes are left out that bring the drawing no closer to the agent's goal, or, where it has
     none, that do not show. If the recipe asks for votes, strokes are the rooms voted for, see
     ``from_all_sides``.
     """
 
     def once(hints: np.ndarray) -> list[Drawing]:
         blank = agent.renderer.blank(len(hints), agent.recipe.size)
-        actions = agent.actions(hints, blank, refine)
-        keep = np.ones(actions.shape[:2], bool)
+        actions, keep = agent.choose(hints, blank, PROPOSALS if effort else 1, effort, refine, strokes)
         if prune:
             goal = agent.goal(hints)
             if goal is None:
                 goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
-            keep = useful_strokes(agent.renderer, actions, goal, blank)
+            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep)
         return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
 
     if agent.recipe.votes:
@@ -91,8 +101,8 @@ def draw(agent: Agent, hints: np.ndarray, refine: int = 0, prune: bool = True) -
 
 
 def draw_any_size(
-    agent: Agent, ink: np.ndarray, refine: int = 0, scale: float = 1.0, stride: int | None = None,
-    strokes: int | None = None, order: Order = "phased", report: Callable[[int, int], None] | None = None,
+    agent: Agent, ink: np.ndarray, effort: int = 0, refine: int = 0, scale: float = 1.0,
+    stride: int | None = None, strokes: int | None = None, order: Order = "phased", report: Callable[[int, int], None] | None = None,
     log: list | None = None,
 ) -> Drawing:  # fmt: skip
     """The drawing of a picture of any size, uint8 ``[H, W]``, window by window.
@@ -100,7 +110,8 @@ def draw_any_size(
     Args:
         agent: of a recipe that slides.
         ink: the picture.
-        refine: gradient steps on the strokes of each window.
+        effort: rounds in which each stroke is redrawn.
+        refine: gradient steps on the strokes of each window in the last round.
         scale: above 1 for lines thicker than about 3 px; this and the others: see ``draw_page``.
         stride: the recipe's if None.
         strokes: of a window; the recipe's if None.
@@ -115,12 +126,14 @@ def draw_any_size(
     if not recipe.stride:
         raise ValueError(f"{recipe.name} draws a picture at once, not window by window")
 
-    def choose(targets: np.ndarray, before: np.ndarray) -> np.ndarray:
-        return agent.actions(targets, before, refine, strokes)
+    def choose(targets: np.ndarray, before: np.ndarray, old: Strokes | None, last: bool) -> Strokes:
+        steps = refine if last else 0  # when the neighbours are in place
+        rounds = int(old is not None)
+        return agent.choose(targets, before, PROPOSALS if effort else 1, rounds, steps, strokes, old)
 
     return draw_page(
-        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels, order,
-        scale, recipe.size, report, log,
+        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels, effort,
+        order, scale, recipe.size, report, log,
     )  # fmt: skip
 
 
@@ -142,14 +155,15 @@ class Chance:
         """That of the other agent."""
         return self.agent.goal(hints)
 
-    def actions(
-        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
-    ) -> np.ndarray:
-        """See ``Agent.actions``; nothing is refined."""
+    def choose(
+        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
+        strokes: int | None = None, old: Strokes | None = None,
+    ) -> Strokes:  # fmt: skip
+        """See ``Agent.choose``; nothing is redrawn or refined."""
         wanted = (strokes, self.strokes, self.recipe.strokes)
         count = next(n for n in wanted if n is not None)
         shape = (len(hints), count, len(self.renderer.action_spec))
-        return self.rng.uniform(-1, 1, shape).astype(np.float32)
+        return old or (self.rng.uniform(-1, 1, shape).astype(np.float32), np.ones(shape[:2], bool))
 
 
 class Drawer(ModelHubMixin):
@@ -165,7 +179,9 @@ class Drawer(ModelHubMixin):
         config: how the weights were made, and what they measured.
     """
 
-    def __init__(self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None):
+    def __init__(
+        self, recipe: Recipe, network: torch.nn.Module, canvas: CanvasNetwork, config: dict | None = None
+    ):
         self.recipe, self.network, self.canvas = recipe, network, canvas
         self.renderer = recipe.renderer()
         self.config = config or {"version": VERSION, "recipe": recipe.as_dict()}
@@ -247,7 +263,10 @@ class Drawer(ModelHubMixin):
         save_weights(self.network, save_directory / "drawer.safetensors")
         write_config(save_directory, **self.config)
 
-    def draw(self, image, refine: int = 0, invert: str = "auto", **options) -> Drawing:
+    def draw(
+        self, image, effort: int = EFFORT, refine: int = 0, invert: str = "auto", strokes: int | None = None,
+        **options,
+    ) -> Drawing:  # fmt: skip
         """The strokes that draw a picture.
 
         Args:
@@ -255,11 +274,13 @@ class Drawer(ModelHubMixin):
                 ``drawenv.targets.pictures.read_picture``. A sliding recipe draws it at its own
                 size; for the others it is made square with paper, then scaled. Where the canvas is
                 in colour, so is the picture, and never inverted; see ``read``.
+            effort: rounds in which each stroke is taken away and drawn anew, the best of several proposals
+                under the real renderer; 0 is one pass of the network.
             refine: gradient steps on the strokes through C after drawing; the better one under
                 the real renderer is kept.
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
-            options: for sliding recipes ``scale``, ``stride``, ``strokes``, ``order`` and ``report``: see
-                ``draw_any_size``.
+            strokes: at most, of a picture or a window; the recipe's if None.
+            options: for sliding recipes ``scale``, ``stride``, ``order`` and ``report``: see ``draw_any_size``.
 
         Returns:
             The drawing; strokes that bring it no closer to the picture are left out.
@@ -270,8 +291,8 @@ class Drawer(ModelHubMixin):
         """
         hint = self.read(image, invert)
         if self.recipe.stride or options:
-            return draw_any_size(self, hint[0], refine, **options)
-        return draw(self, hint[None], refine)[0]
+            return draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
+        return draw(self, hint[None], effort, refine, strokes=strokes)[0]
 
     def read(self, image, invert: str = "auto") -> np.ndarray:
         """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides;
@@ -294,26 +315,28 @@ class Drawer(ModelHubMixin):
         return None if picture is None else picture.mul(255).round().byte().cpu().numpy()
 
     @torch.no_grad()
-    def actions(
-        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
-    ) -> np.ndarray:
-        """See ``Agent.actions``.
+    def choose(
+        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
+        strokes: int | None = None, old: Strokes | None = None,
+    ) -> Strokes:  # fmt: skip
+        """See ``Agent.choose``.
 
         Raises:
-            ValueError: ``refine`` is negative, or asked of a translation without a goal; ``strokes`` under 1.
+            ValueError: ``rounds`` or ``refine`` is negative, or refinement is asked of a translation without a
+                goal; ``strokes`` is under 1.
         """
-        if refine < 0:
-            raise ValueError(f"refine must be 0 or more steps, got {refine}")
         strokes = self.recipe.strokes if strokes is None else strokes
-        if strokes < 1:
-            raise ValueError(f"strokes must be at least 1, got {strokes}")
-        hint = resized(hints, self.recipe.hint_side, self.device)
-        start = resized(before, self.recipe.size, self.device)
-        code = self.network.encode(hint)
-        if refine and code[0] is None:
+        for name, value, least in (("effort", rounds, 0), ("refine", refine, 0), ("strokes", strokes, 1)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
+        goal = code[0]
+        if refine and goal is None:
             raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
-        real = RealCanvas(self.renderer)
-        actions, _ = imagine(self.network, real, hint, start, strokes, code)
-        if refine and code[0] is not None:
-            actions = refine_actions(self.canvas, real, code[0], start, actions, refine)
-        return actions.cpu().numpy()
+        start = resized(before, self.recipe.size, self.device)
+        pixels = start.mul(255).round().byte().cpu().numpy()
+        chosen = plan(self.network, self.renderer, code, pixels, strokes, proposals, rounds, old)
+        if refine and goal is not None:
+            real = RealCanvas(self.renderer)
+            chosen = refine_strokes(self.canvas, real, goal, start, chosen, refine)
+        return chosen

@@ -2,223 +2,119 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from agents.networks2 import make_old_network
 from agents.recipes import DrawerOptions, Recipe
-from drawenv import ActionSpec
+from drawenv import Renderer
 
-HEADS = 4  # of attention
+CELLS = 8  # along each side of a view: where the next stroke may be
+PATCH, EMBED = 4, 16  # a crop is read in patches of 4x4 px, each as 16 numbers
 
 
-def patches(x: Tensor, side: int) -> Tensor:
-    """Cut ``[B, C, H, W]`` into squares: ``[B, H/side, W/side, C * side * side]``."""
-    batch, channels, height, width = x.shape
-    x = x.reshape(batch, channels, height // side, side, width // side, side)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(batch, height // side, width // side, -1)
+class Code(NamedTuple):
+    """What is needed of a hint at every stroke."""
+
+    goal: Tensor
+    """What the drawing should look like, ``[B, c, H, W]``."""
+    features: Tensor | None
+    """Of a translation's hint, ``[B, width, CELLS * CELLS]``."""
+
+    def rows(self, index: Tensor) -> Code:
+        """Those of some pictures."""
+        return Code(self.goal[index], None if self.features is None else self.features[index])
+
+
+class Look(NamedTuple):
+    """What the network makes of a canvas before it chooses a stroke."""
+
+    memory: Tensor
+    """``[B, hidden]``."""
+    weights: Tensor
+    """Of places, ``[B, CELLS ** axes]``."""
+    place: Tensor
+    """Their mean, ``[B, axes]`` in pixels."""
+    pair: Tensor
+    """See ``DrawerNetwork.compare``."""
 
 
 class DrawerNetwork(nn.Module):
-    """A convolutional encoder, an LSTM and a head.
+    """An LSTM chooses a place, and a crop around it, in full detail, decides the stroke.
 
-    The hint is encoded once, by convolutions; after each stroke the canvas, and what is left of the goal,
-    are encoded in coarse patches and added to the hint's features. The goal is the hint itself
-    where that is the target; otherwise, with ``attend``, a picture that the network makes of the hint
-    and learns to make like the target: it imagines the target, then draws it.
+    The goal is the hint itself where that is the target; of another hint convolutions make it, trained to be
+    like the target. Before each stroke the LSTM gets goal and canvas coarsely and how many strokes are left,
+    and weighs a grid of places, drawn to those where the goal is missing. A head gets a crop around the
+    weights' mean, and predicts the stroke relative to it: what a line looks like is learned once for all
+    places.
+
+    A canvas may show several views of a space. Each view weighs places along its own two axes; what they
+    agree on is a place in space, and the crop is one from each view.
 
     Args:
-        spec: the parameters of an action.
+        renderer: says what an action is and what a canvas shows.
         o: see ``DrawerOptions``.
-        channels: channels of the canvas.
-        shown: how many of them, from the first, make up the picture; all if None.
         size: side of the canvas in pixels, a multiple of 16.
-        hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint
-            is the target.
-        corners: the grid's outer cells lie on the border itself, 2 px of 64 off their middles: what weights
-            of version 1 were trained with.
-    """
-
-    coordinates: Tensor
-    pull: Tensor
-    shift: Tensor
-    place: Tensor
-
-    def __init__(
-        self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, shown: int | None = None,
-        size: int = 64, hint: tuple[int, int] | None = None, corners: bool = False,
-    ):  # fmt: skip
-        super().__init__()
-        width, hidden, lstm, burst, attend = o.width or 128, o.hidden, o.lstm, o.burst, o.attend
-        self.recreates, self.shown, self.size = hint is None, shown or channels, size
-        self.has_goal = attend or self.recreates
-        hint_channels, side = hint or (self.shown, size)
-        self.fold, self.patch = side // 16, size // 8  # hints become 16x16 cells, canvases 8x8
-        self.lstm, self.burst, self.attends = lstm, burst, attend
-        self.half_precision = False
-        self.stem = nn.Conv2d(self.fold**2 * hint_channels + 2, width // 2, 3, padding=1)
-        self.down = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
-        self.residual = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in range(o.depth)])
-        self.encode_canvas = nn.Linear((self.has_goal * self.shown + channels) * self.patch**2, width)
-        self.join = nn.Linear(width * 2 * 2, width)
-        self.squeeze = nn.Linear(width * 4 * 4, hidden)
-        self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.head = nn.Linear(hidden, (1 if attend else burst) * len(spec))
-        if attend:
-            self.close = nn.Conv2d(width // 2, width, 1)
-            self.query = nn.Linear(hidden, burst * width)
-            self.from_state = nn.Linear(hidden, hidden)
-            self.from_place = nn.Linear(width + 2 * HEADS, hidden)
-            self.mix = nn.Linear(hidden, hidden)
-            self.sharpness = nn.Parameter(torch.tensor(1.0))  # how strongly what is missing draws attention
-            if not self.recreates:
-                self.paint_goal = nn.Conv2d(width, self.shown * (size // 16) ** 2, 1)
-        at = torch.linspace(-1, 1, 16) if corners else (torch.arange(16) + 0.5) / 8 - 1
-        grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 16, 16], y and x
-        for conv in (self.stem, self.down, *self.residual):
-            conv.to(memory_format=torch.channels_last)  # ty: ignore
-        self.register_buffer("coordinates", grid, persistent=False)
-
-        pull, shift = map(torch.from_numpy, spec.relative())
-        self.register_buffer("pull", pull, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
-        # From a cell's middle, y and x, to the parameters that are places along them.
-        self.register_buffer("place", torch.from_numpy(spec.places[::-1].copy()), persistent=False)
-
-    def autocast(self, wanted: bool = True):
-        """The encoder's precision: bfloat16 while training where that is faster."""
-        device = str(self.coordinates.device.type)
-        return torch.autocast(device, torch.bfloat16, enabled=wanted and self.half_precision)
-
-    def encode(self, hint: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
-        """The hint ``[B, C', side, side]``, encoded once.
-
-        Returns:
-            The goal ``[B, c, H, W]``, if there is one, features ``[B, 8, 8, width]`` and, to attend to,
-            finer ones ``[B, HEADS, d, 16 * 16]``.
-        """
-        with self.autocast():
-            x = F.pixel_unshuffle(hint, self.fold)  # [B, fold * fold * C', 16, 16]
-            x = torch.cat([x, self.coordinates.expand(len(x), -1, -1, -1)], 1)
-            fine = F.silu(self.stem(x))
-            x = self.down(fine)
-            for convolution in self.residual:
-                x = x + convolution(F.silu(x))
-            goal, close = hint if self.recreates else None, None
-            if self.attends:
-                close = self.close(fine) + F.interpolate(x, scale_factor=2.0)
-                if not self.recreates:
-                    painted = self.paint_goal(F.silu(close)).float()
-                    goal = torch.sigmoid(F.pixel_shuffle(painted, self.size // 16))
-                close = close.float().reshape(len(x), HEADS, -1, 256)
-            return goal, x.permute(0, 2, 3, 1), close
-
-    def forward(self, code: tuple[Tensor | None, Tensor, Tensor | None], canvas: Tensor, state=None):
-        """The next stroke, or burst of strokes.
-
-        Args:
-            code: what ``encode`` gave for the hint.
-            canvas: the canvas so far, ``[B, C, H, W]`` in [0, 1].
-            state: what the last call gave, None at the first stroke.
-
-        Returns:
-            Actions ``[B, burst, n]`` in [-1, 1] and the state.
-        """
-        with self.autocast():
-            goal, features, close = code
-            left = None if goal is None else goal.detach() - canvas[:, : self.shown]
-            x = canvas if left is None else torch.cat([left, canvas], 1)
-            x = self.encode_canvas(patches(x.bfloat16() if self.half_precision else x, self.patch))
-            x = F.silu(x + features).permute(0, 3, 1, 2)  # [B, width, 8, 8]
-            x = F.silu(self.join(patches(x, 2)))  # [B, 4, 4, width]
-            x = self.squeeze(x.flatten(1))
-        with self.autocast(False):  # from here on in full precision, for the coordinates
-            x = F.silu(x.float())  # [B, hidden]
-            if self.lstm:
-                state = self.memory(x, state)
-                x = state[0]
-            else:
-                x = F.silu(self.memory(x))
-            if close is None or left is None:
-                raw = torch.tanh(self.head(x)).view(len(x), self.burst, -1)
-            else:
-                read, where = self.attend(x, close, left)
-                x = F.silu(self.from_state(x)[:, None] + self.from_place(read))
-                x = x + F.silu(self.mix(x))  # [B, burst, hidden]
-                raw = torch.tanh(self.head(x)) + where @ self.place
-            action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1), state
-
-    def attend(self, x: Tensor, close: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
-        """What the memory ``[B, hidden]`` picks out of features ``[B, HEADS, d, 16 * 16]``, where most
-        of the goal is left ``[B, c, H, W]``.
-
-        Returns:
-            Features and places ``[B, burst, width + 2 * HEADS]``, and the first head's place, y and x
-            in [-1, 1], ``[B, burst, 2]``.
-        """
-        batch, burst = len(x), self.burst
-        query = self.query(x).view(batch, burst, HEADS, -1).transpose(1, 2)  # [B, heads, burst, d]
-        missing = F.avg_pool2d(left.detach().square().sum(1), self.size // 16).view(batch, 1, 1, 256)
-        likely = query @ close / query.shape[-1] ** 0.5 + self.sharpness * torch.log(missing + 1e-2)
-        weights = torch.softmax(likely, -1)  # [B, heads, burst, 256]
-        features = (weights @ close.transpose(2, 3)).transpose(1, 2).flatten(2)
-        places = (weights @ self.coordinates.view(2, 256).T).transpose(1, 2)  # [B, burst, heads, 2]
-        return torch.cat([features, places.flatten(2)], 2), places[:, :, 0]
-
-
-class GlimpseNetwork(nn.Module):
-    """A drawer for small marks in full pictures: an LSTM chooses a place, and a crop of it in full detail,
-    the glimpse, decides the stroke.
-
-    Before each stroke the LSTM gets target and canvas coarsely and weighs the cells of an 8x8 grid,
-    drawn to those where ink is missing or, in colour, wrong. The glimpse is cropped around their
-    weighted mean, and the stroke is predicted relative to it: what a line looks like is learned once
-    for all places.
-    The hint must be the target: what is missing is their difference.
-
-    Args:
-        spec: the parameters of an action.
-        o: see ``DrawerOptions``.
-        channels: channels of target and canvas. With one of them it is ink, which nothing takes away.
-        size: side of the pictures in pixels, a multiple of 8.
+        hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint is the target.
     """
 
     centres: Tensor
+    offsets: Tensor
     pull: Tensor
     shift: Tensor
     scale: Tensor
     place: Tensor
     middle: Tensor
 
-    def __init__(self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, size: int = 64):
+    def __init__(self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None):
         super().__init__()
-        width, hidden, lstm, side, reach = o.width or 256, o.hidden, o.lstm, o.side, o.reach
-        self.lstm = lstm
+        spec, views = renderer.action_spec, renderer.views
+        axes = sorted({axis for view in views for axis in view})
+        self.views = [(axes.index(across), axes.index(down)) for across, down in views]
+        self.shown, self.size, self.side, self.lstm = renderer.shown, size, o.side, o.lstm
+        self.ink = renderer.compose == "max"
         self.half_precision = False
-        self.size, self.side, self.ink = size, side, channels == 1
-        self.encode_canvas = nn.Linear(2 * channels * (size // 4) ** 2, hidden)
-        self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.where = nn.Linear(hidden, 8 * 8)
-        self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly missing ink draws it
-        self.from_place = nn.Linear(2 * channels * side**2, width)
-        self.from_state = nn.Linear(hidden, width)
-        layers = [layer for _ in range(3) for layer in (nn.SiLU(), nn.Linear(width, width))]
-        self.mix = nn.Sequential(*layers)
+        channels, width, hidden = renderer.channels, o.width, o.hidden
+        per_view = (self.shown + channels) // len(views)
+
+        self.fold = hint and hint[1] // 16
+        if hint:
+            self.stem = nn.Conv2d(self.fold**2 * hint[0] + 2, 64, 3, padding=1)
+            self.down = nn.Conv2d(64, 128, 3, stride=2, padding=1)
+            self.residual = nn.ModuleList([nn.Conv2d(128, 128, 3, padding=1) for _ in range(o.depth)])
+            self.up = nn.Conv2d(64, 128, 1)
+            self.paint_goal = nn.Conv2d(128, self.shown * (size // 16) ** 2, 1)
+            self.from_features = nn.Linear(128, width)
+
+        self.look = nn.Linear((self.shown + channels) * 256 + 1, hidden)
+        self.memory = nn.LSTMCell(hidden, hidden) if o.lstm else nn.Linear(hidden, hidden)
+        self.where = nn.Linear(hidden, len(views) * CELLS**2)
+        self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly what is missing draws the place
+        self.embed = nn.Linear(per_view * PATCH**2, EMBED)
+        self.from_crop = nn.Linear(len(views) * (o.side // PATCH) ** 2 * EMBED, width)
+        self.from_memory = nn.Linear(hidden, width)
+        self.mix = nn.ModuleList([nn.Linear(width, width) for _ in range(5)])
         self.head = nn.Linear(width, len(spec))
 
-        # Offsets from the glimpse's middle, in px of a 64-px canvas, to actions.
-        half, axis = spec.half_range.astype(float), spec.lengths
-        pull, shift = spec.relative()
-        place = spec.places * (64 / size) / half
-        middle = np.where(spec.places.any(0), -spec.middle / half, 0)
-        cells = (torch.arange(8) + 0.5) * (size / 8)
-        centres = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).view(-1, 2)
-        scale = np.where(axis, reach / half, 1)
-        arrays = {"pull": pull, "shift": shift, "scale": scale, "place": place, "middle": middle}
-        buffers = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
-        self.register_buffer("centres", centres, persistent=False)
+        cells = (torch.arange(CELLS) + 0.5) * (size / CELLS)  # in pixels
+        grid = torch.meshgrid(*[cells] * len(axes), indexing="ij")
+        self.register_buffer("centres", torch.stack(grid, -1).view(-1, len(axes)), persistent=False)
+        # Of a crop's pixels in a padded view, patch by patch.
+        along = torch.arange(o.side).view(-1, PATCH)
+        offsets = along[:, None, :, None] * (size + o.side) + along[None, :, None]
+        self.register_buffer("offsets", offsets.flatten(), persistent=False)
+        at = (torch.arange(16) + 0.5) / 8 - 1
+        self.register_buffer("at", torch.stack(torch.meshgrid(at, at, indexing="ij")), persistent=False)
+        # From offsets around a place, and the place itself in pixels, to actions.
+        half, along = torch.from_numpy(spec.half_range), torch.from_numpy(spec.places(axes))
+        pull, shift = map(torch.from_numpy, spec.relative())
+        scale = torch.where(torch.from_numpy(spec.lengths), o.reach / half, 1.0)
+        middle = torch.where(along.any(0), -torch.from_numpy(spec.middle) / half, 0.0)
+        buffers = {"pull": pull, "shift": shift, "scale": scale, "middle": middle}
+        buffers["place"] = along * (64 / size) / half  # [axes, n]
         for name, buffer in buffers.items():
             self.register_buffer(name, buffer, persistent=False)
 
@@ -226,55 +122,116 @@ class GlimpseNetwork(nn.Module):
         """bfloat16 while training where that is faster; never for what becomes coordinates."""
         return torch.autocast(self.place.device.type, torch.bfloat16, enabled=wanted and self.half_precision)
 
-    def glimpse(self, padded: Tensor, corner: Tensor) -> Tensor:
-        """Cut ``[B, C * side * side]`` out of ``[B, C, H + side, W + side]`` at corners ``[B, 2]`` (x, y)."""
-        along = torch.arange(self.side, device=corner.device)
-        rows, columns = corner[:, 1, None] + along, corner[:, 0, None] + along  # [B, side]
-        index = (rows[:, :, None] * padded.shape[-1] + columns[:, None]).flatten(1)  # [B, side * side]
-        index = index[:, None].expand(-1, padded.shape[1], -1)
-        return padded.flatten(2).gather(2, index).flatten(1)
-
-    def encode(self, hint: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is needed of the hint ``[B, C, H, W]`` at every stroke: itself, with a margin, coarse."""
-        return hint, F.pad(hint, [self.side // 2] * 4), F.avg_pool2d(hint, 4)
-
-    def forward(self, code: tuple[Tensor, Tensor, Tensor], canvas: Tensor, state=None):
-        """The next stroke; see ``DrawerNetwork.forward``. Returns ``[B, 1, n]`` and the state."""
-        hint, padded, coarse = code
-        canvas = canvas.detach()  # an encoded canvas passes no gradient on to earlier strokes
-        coarse_canvas = F.avg_pool2d(canvas, 4)
+    def encode(self, hint: Tensor) -> Code:
+        """What is needed of the hint ``[B, C', side, side]`` at every stroke."""
+        if not self.fold:
+            return Code(hint, None)
         with self.autocast():
-            x = F.silu(self.encode_canvas(torch.cat([coarse - coarse_canvas, coarse_canvas], 1).flatten(1)))
+            x = F.pixel_unshuffle(hint, self.fold)  # [B, fold * fold * C', 16, 16]
+            fine = F.silu(self.stem(torch.cat([x, self.at.expand(len(x), -1, -1, -1)], 1)))
+            x = self.down(fine)
+            for convolution in self.residual:
+                x = x + convolution(F.silu(x))
+            painted = self.paint_goal(F.silu(self.up(fine) + F.interpolate(x, scale_factor=2.0)))
+        goal = torch.sigmoid(F.pixel_shuffle(painted.float(), self.size // 16))
+        return Code(goal, x.float().flatten(2))
+
+    def forward(self, code: Code, canvas: Tensor, left: int, state=None, sample: bool = False):
+        """The next stroke.
+
+        Args:
+            code: what ``encode`` gave for the hint.
+            canvas: the canvas so far, ``[B, C, H, W]`` in [0, 1].
+            left: how many strokes are left, this one among them.
+            state: what the last call gave, None at the first stroke.
+            sample: draw the place by its weights instead of taking their mean.
+
+        Returns:
+            Actions ``[B, n]`` in [-1, 1] and the state.
+        """
+        look, state = self.attend(code, canvas, left, state)
+        place = self.sampled(look.weights) if sample else look.place[:, None]
+        return self.stroke(code, look, place)[:, 0], state
+
+    def compare(self, code: Code, canvas: Tensor) -> Tensor:
+        """What is left of the goal, and the canvas: ``[B * views, channels of a view, H, W]``."""
+        canvas = canvas.detach()  # an encoded canvas passes no gradient on to earlier strokes
+        shown, goal = canvas[:, : self.shown], code.goal.detach()
+        if len(self.views) == 1:
+            return torch.cat([goal - shown, canvas], 1)
+        parts = [goal - shown, shown, canvas[:, self.shown :]]
+        return torch.cat([part.unflatten(1, (len(self.views), -1)) for part in parts], 2).flatten(0, 1)
+
+    def attend(self, code: Code, canvas: Tensor, left: int, state=None) -> tuple[Look, tuple | None]:
+        """Where the next stroke may be, and the state; see ``forward``."""
+        pair, views = self.compare(code, canvas), len(self.views)
+        coarse = F.avg_pool2d(pair, self.size // 16).view(len(canvas), -1)  # [B, channels * 16 * 16]
+        with self.autocast():
+            x = self.look(torch.cat([coarse, coarse.new_full((len(coarse), 1), 1 / left)], 1))
             if self.lstm:
-                state = self.memory(x, state)
+                state = self.memory(F.silu(x), state)
                 x = state[0]  # [B, hidden]
             else:
-                x = F.silu(self.memory(x))
-        left = hint - canvas
-        left = left.clamp(min=0) if self.ink else left.square().mean(1, keepdim=True)
-        missing = F.avg_pool2d(left, self.size // 8).flatten(1)  # [B, 8 * 8]
+                x = F.silu(self.memory(F.silu(x)))
+        missing = pair[:, : self.shown // views]
+        missing = missing.clamp(min=0) if self.ink else missing.square().mean(1, keepdim=True)
+        missing = F.avg_pool2d(missing, self.size // CELLS)
         with self.autocast(False):
-            weights = torch.softmax(3 * self.where(x.float()) + self.sharpness * torch.log(missing + 1e-3), 1)
-            exact = weights @ self.centres  # [B, 2], in pixels
-        corner = exact.detach().round().long()
-        middle = exact + (corner - exact).detach()  # whole pixels, with a gradient
+            each = 3 * self.where(x.float()).view(len(pair), -1)
+            each = each + self.sharpness * torch.log(missing.flatten(1) + 1e-3)
+            each = each.view(-1, views, CELLS, CELLS)  # of each view, down and across
+            joint = sum(self.in_space(each[:, v], v) for v in range(views))
+            weights = torch.softmax(joint.flatten(1), 1)
+            return Look(x, weights, weights @ self.centres, pair), state
+
+    def in_space(self, weights: Tensor, view: int) -> Tensor:
+        """A view's weights ``[B, down, across]`` as they broadcast over the axes of space."""
+        across, down = self.views[view]
+        if across < down:
+            weights = weights.transpose(1, 2)
+        for axis in range(len(self.place)):
+            if axis not in (across, down):
+                weights = weights.unsqueeze(1 + axis)
+        return weights
+
+    def sampled(self, weights: Tensor, count: int = 1, generator=None) -> Tensor:
+        """Places drawn by their weights, none of them twice: ``[B, count, axes]`` in pixels."""
+        return self.centres[torch.multinomial(weights.detach() + 1e-9, count, generator=generator)]
+
+    def stroke(self, code: Code, look: Look, place: Tensor) -> Tensor:
+        """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels."""
+        batch, k, _ = place.shape
+        corner = place.detach().round().long()
+        middle = place + (corner - place).detach()  # whole pixels, with a gradient
+        views = torch.tensor(self.views, device=corner.device)
         with self.autocast():
-            wanted = self.glimpse(padded, corner)
-            drawn = self.glimpse(F.pad(canvas, [self.side // 2] * 4), corner)
-            x = self.mix(self.from_place(torch.cat([wanted - drawn, drawn], 1)) + self.from_state(x))
+            crop = self.crop(look.pair, corner[:, :, views].transpose(1, 2).flatten(0, 1))
+            crop = F.silu(self.embed(crop)).view(batch, len(self.views), k, -1)
+            crop = crop.transpose(1, 2).flatten(2)  # [B, k, views * patches * EMBED]
+            x = self.from_crop(crop) + self.from_memory(look.memory)[:, None]
+            if code.features is not None:
+                near = look.weights.view(batch, CELLS, CELLS).transpose(1, 2).flatten(1)  # down, across
+                x = x + self.from_features((code.features @ near[..., None])[..., 0])[:, None]
+            for layer in self.mix:
+                x = layer(F.silu(x))
         with self.autocast(False):
             raw = torch.tanh(self.head(F.silu(x.float()))) * self.scale + middle @ self.place + self.middle
-            action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1).unsqueeze(1), state
+            return (raw + raw @ self.pull.T + self.shift).clamp(-1, 1)
+
+    def crop(self, pair: Tensor, middle: Tensor) -> Tensor:
+        """Squares of ``[m, C, H, W]`` around pixels ``[m, k, 2]`` (x, y), 0 outside, cut into patches:
+        ``[m, k, patches, C * PATCH * PATCH]``.
+        """
+        pair = F.pad(pair, [self.side // 2] * 4)
+        corner = middle[..., 1] * pair.shape[-1] + middle[..., 0]  # [m, k]
+        index = (corner[..., None] + self.offsets).flatten(1)[:, None].expand(-1, pair.shape[1], -1)
+        crop = pair.flatten(2).gather(2, index)  # [m, C, k * side * side]
+        crop = crop.unflatten(2, (middle.shape[1], -1, PATCH**2))  # [m, C, k, patches, PATCH * PATCH]
+        return crop.permute(0, 2, 3, 1, 4).flatten(3)
 
 
-Network = DrawerNetwork | GlimpseNetwork
-
-
-def make_network(recipe: Recipe, version: int) -> Network:
+def make_network(recipe: Recipe, version: int) -> nn.Module:
     """An untrained drawer network for a recipe, as weights of a version mean it."""
-    renderer, o = recipe.renderer(), recipe.drawer
-    spec, channels, shown = renderer.action_spec, renderer.channels, renderer.shown
-    if o.glimpse:
-        return GlimpseNetwork(spec, o, channels, recipe.size)
-    return DrawerNetwork(spec, o, channels, shown, recipe.size, recipe.hint, corners=version < 2)
+    if version < 3:
+        return make_old_network(recipe, version)
+    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)

@@ -34,8 +34,8 @@ def draw_imagined(canvas: CanvasNetwork, actions: np.ndarray, keep: np.ndarray, 
 
 
 def evaluate(
-    agent: Agent, targets=None, refine: int = 0, limit: int | None = None, truth: bool = False,
-    prune: bool = True, report: Callable[[int, int], None] | None = None, stride: int | None = None,
+    agent: Agent, targets=None, effort: int = 0, refine: int = 0, limit: int | None = None,
+    truth: bool = False, prune: bool = True, report: Callable[[int, int], None] | None = None, stride: int | None = None,
     strokes: int | None = None, order: Order = "phased",
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
@@ -43,14 +43,15 @@ def evaluate(
     Args:
         agent: draws; see ``agents.agent.draw`` for which strokes it keeps.
         targets: what to draw, see ``load_targets``; the recipe's test split if None.
+        effort: rounds in which each stroke is redrawn, see ``agents.plan``.
         refine: gradient steps on the strokes after drawing.
         limit: number of pictures, from the first; all if None.
         prune: leave out strokes that do not help; of pages it is always done.
         truth: draw the shapes that the targets are made of instead: what a perfect agent would get.
         report: called with (pictures done, of how many).
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
-        strokes: likewise, of a window.
-        order: likewise, of the windows.
+        strokes: at most, of a picture or a window; the recipe's if None.
+        order: of sliding recipes, of the windows.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
@@ -86,9 +87,9 @@ def evaluate(
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
         elif recipe.stride:
             ink = targets.wanted[start, 0]
-            drawn = [draw_any_size(agent, ink, refine, 1.0, stride, strokes, order, log=log)]
+            drawn = [draw_any_size(agent, ink, effort, refine, 1.0, stride, strokes, order, log=log)]
         else:
-            drawn = draw(agent, targets.wanted[part], refine, prune)
+            drawn = draw(agent, targets.wanted[part], effort, refine, prune, strokes)
         sums["seconds"] += time.perf_counter() - begun
         for name, value in _errors(agent, drawn, log, targets.images[part]).items():
             sums[name] += value

@@ -9,41 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.canvas import to_unit
-from agents.drawer import Network
 from drawenv import Renderer
 
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def imagine(
-    network: Network, canvas: CanvasFunction, hint: Tensor, before: Tensor, strokes: int,
-    code: tuple | None = None,
+    network: nn.Module, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
+    sample: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).
 
     Args:
         network: the drawer D.
         canvas: any canvas function.
-        hint: pictures in [0, 1], ``[B, C', H', W']``: the target itself, or what is to be translated.
+        code: what ``network.encode`` gave for the hint.
         before: the canvases to begin on, ``[B, C, H, W]``.
         strokes: how many.
-        code: what ``network.encode`` gave for the hint, if it is encoded already.
+        sample: see ``DrawerNetwork.forward``.
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1] and the canvas after each stroke, a list of
         ``[B, C, H, W]``.
     """
-    x, code = before, code or network.encode(hint)
-    state, actions, canvases = None, [], []
-    while len(actions) < strokes:
-        burst, state = network(code, x, state)
-        for action in burst.unbind(1)[: strokes - len(actions)]:
-            x = canvas(x, action)
-            actions.append(action)
-            canvases.append(x)
+    x, state, actions, canvases = before, None, [], []
+    for k in range(strokes):
+        action, state = network(code, x, strokes - k, state, sample)
+        x = canvas(x, action)
+        actions.append(action)
+        canvases.append(x)
     return torch.stack(actions, 1), canvases
 
 

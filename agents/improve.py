@@ -12,16 +12,35 @@ from agents.imagine import CanvasFunction
 from drawenv import Renderer
 from drawenv.metrics import squared_error
 
+# Actions float32 [B, strokes, n] and which of them are drawn, bool [B, strokes].
+Strokes = tuple[np.ndarray, np.ndarray]
+
+
+def useful_first(actions: np.ndarray, keep: np.ndarray) -> Strokes:
+    """Strokes with those that are drawn before those that are not, in their order."""
+    order = np.argsort(~keep, axis=1, kind="stable")
+    return np.take_along_axis(actions, order[..., None], 1), np.take_along_axis(keep, order, 1)
+
+
+def refine_strokes(
+    canvas: CanvasFunction, real: CanvasFunction, target: Tensor, before: Tensor, strokes: Strokes,
+    steps: int,
+) -> Strokes:  # fmt: skip
+    """``refine_actions`` of those strokes that are drawn: ``(actions, keep)``, those drawn first."""
+    actions, keep = useful_first(*strokes)
+    drawn = keep.any(0).sum()
+    rest = actions[:, drawn:]
+    moved = torch.from_numpy(actions[:, :drawn]).to(target.device)
+    kept = torch.from_numpy(keep[:, :drawn]).to(target.device)
+    if drawn:
+        moved = refine_actions(canvas, real, target, before, moved, steps, kept)
+    return np.concatenate([moved.cpu().numpy(), rest], 1), keep
+
 
 def refine_actions(
-    canvas: CanvasFunction,
-    real: CanvasFunction,
-    target: Tensor,
-    before: Tensor,
-    actions: Tensor,
-    steps: int,
-    lr: float = 0.04,
-) -> Tensor:
+    canvas: CanvasFunction, real: CanvasFunction, target: Tensor, before: Tensor, actions: Tensor,
+    steps: int, keep: Tensor | None = None, lr: float = 0.04,
+) -> Tensor:  # fmt: skip
     """Gradient descent on the actions themselves, picture by picture.
 
     Args:
@@ -32,6 +51,7 @@ def refine_actions(
         before: the canvas that the strokes are drawn on, ``[B, C, H, W]``.
         actions: ``[B, strokes, n]``, where to start.
         steps: how many.
+        keep: which of them are drawn, bool ``[B, strokes]``; all if None.
         lr: Adam's learning rate, falling to zero.
 
     Returns:
@@ -41,7 +61,8 @@ def refine_actions(
     def error(function: CanvasFunction, moving: Tensor) -> Tensor:
         x = before
         for k in range(moving.shape[1]):
-            x = function(x, moving[:, k])
+            new = function(x, moving[:, k])
+            x = new if keep is None else torch.where(keep[:, k, None, None, None], new, x)
         return (x[:, : target.shape[1]] - target).square().sum((1, 2, 3))  # [B]
 
     moving = actions.clone().requires_grad_()
@@ -61,8 +82,9 @@ def refine_actions(
 
 
 def useful_strokes(
-    renderer: Renderer, actions: np.ndarray, targets: np.ndarray, before: np.ndarray, least: float = 0.0
-) -> np.ndarray:
+    renderer: Renderer, actions: np.ndarray, targets: np.ndarray, before: np.ndarray, least: float = 0.0,
+    keep: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Which strokes a drawing needs: without any one of them it would be further from its target.
 
     One after the other the stroke of least gain is left out. A stroke's gain is by how much it
@@ -74,12 +96,14 @@ def useful_strokes(
         actions: float32 ``[B, strokes, n]``.
         targets: uint8 ``[B, c, size, size]``, compared with the first c channels of a canvas.
         before: the canvases that they are drawn on, uint8 ``[B, C, size, size]``.
+        keep: which of them are drawn, bool ``[B, strokes]``; all if None.
         least: strokes of at most this gain are left out; those that change nothing always.
 
     Returns:
         bool ``[B, strokes]``.
     """
-    keep, shown = np.ones(actions.shape[:2], bool), slice(targets.shape[1])
+    keep = np.ones(actions.shape[:2], bool) if keep is None else keep.copy()
+    shown = slice(targets.shape[1])
     strokes = actions.shape[1]
     open_rows = np.arange(len(actions)) if strokes else np.empty(0, int)
     while len(open_rows):  # drawings from which one more may be left out

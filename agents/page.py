@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from agents.imagine import CanvasFunction
-from agents.improve import useful_strokes
+from agents.improve import Strokes, useful_strokes
 from drawenv import Drawing, Renderer
 from drawenv.targets.pictures import MAX_PIXELS
 
@@ -25,8 +25,9 @@ ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
-# Targets and canvases so far, uint8 [k, 1, side, side] both -> actions [k, strokes, n].
-Choose = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# Targets and canvases so far, uint8 [k, 1, side, side] both, the strokes that are to be redrawn, if any, and
+# whether it is for the last time.
+Choose = Callable[[np.ndarray, np.ndarray, Strokes | None, bool], Strokes]
 
 
 class Page:
@@ -37,17 +38,17 @@ class Page:
         renderer: draws the windows' strokes.
         size: side of a window in pixels; what is drawn in it grows with it.
         stride: from one window to the next; below ``size`` they overlap.
-        strokes: what is there already, physical values ``[k, n]`` in px of this page.
+        below: what is there already, physical values ``[k, n]`` in px of this page.
 
     Attributes:
         canvas: the page so far, uint8, padded so that windows tile it.
         inked: bool ``[rows, columns]``, those that hold enough ink to be drawn.
-        strokes: list of float32 ``[n]``, physical values in px of this page.
+        own: of each window drawn (row, column) its actions ``[strokes, n]`` and which of them are kept.
     """
 
     def __init__(
         self, ink: np.ndarray, renderer: Renderer, size: int = 64, stride: int = 32,
-        strokes: Sequence[np.ndarray] = (),
+        below: np.ndarray | None = None,
     ):  # fmt: skip
         if not 1 <= stride <= size:
             raise ValueError(f"stride must be from 1 to the window's {size} px, got {stride}")
@@ -58,9 +59,9 @@ class Page:
         self.ink[: ink.shape[0], : ink.shape[1]] = ink
         self.renderer = renderer.on_page(sides)
         self.window = renderer.on_page((size, size))  # a window alone, to measure a stroke's gain
-        self.strokes = list(strokes)
-        if strokes:
-            self._draw(np.stack(strokes))
+        self.below = np.empty((0, len(self.spec)), np.float32) if below is None else below
+        self.own: dict[tuple[int, int], Strokes] = {}
+        self._draw(self.below)
         shares = np.empty((rows, columns))
         for i in range(rows):
             band = self.ink[i * stride : i * stride + size].sum(0, np.int64)
@@ -115,26 +116,51 @@ class Page:
             out[k, 0] = page[top : top + self.size, left : left + self.size]
         return out
 
-    def paint(self, windows: np.ndarray, actions: np.ndarray, least: float) -> np.ndarray:
+    def paint(self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray | None, least: float) -> None:
         """Draw the windows' strokes on the page, but for those of too little gain.
 
         Args:
             windows: int ``[k, 2]``.
             actions: float32 ``[k, strokes, n]`` of the windows' canvases.
+            keep: which of them may be drawn, bool ``[k, strokes]``; all if None.
             least: see ``useful_strokes``.
-
-        Returns:
-            Which were drawn, bool ``[k, strokes]``.
         """
         physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
         here = np.clip(self.window.action_spec.to_action(physical), -1, 1)
         targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
-        keep = useful_strokes(self.window, here, targets, before, least)
+        keep = useful_strokes(self.window, here, targets, before, least, keep)
+        for window, own in zip(windows.tolist(), zip(actions, keep, strict=True), strict=True):
+            self.own[tuple(window)] = own
+        self._draw(self._on_page(windows, actions)[keep])
+
+    def drawn(self, windows: np.ndarray) -> Strokes:
+        """What ``paint`` drew in windows."""
+        actions, keep = zip(*(self.own[row, column] for row, column in windows.tolist()), strict=True)
+        return np.stack(actions), np.stack(keep)
+
+    def erase(self, windows: np.ndarray) -> Strokes:
+        """Take the windows' strokes off the page, and return them."""
+        gone = self.drawn(windows)
+        for row, column in windows.tolist():
+            del self.own[row, column]
+        self.canvas[:] = 0
+        self._draw(self.strokes)
+        return gone
+
+    @property
+    def strokes(self) -> np.ndarray:
+        """All that is drawn, physical values ``[k, n]`` in px of this page."""
+        parts = [self.below]
+        if self.own:
+            actions, keep = map(np.stack, zip(*self.own.values(), strict=True))
+            parts.append(self._on_page(np.array(list(self.own)), actions)[keep])
+        return np.concatenate(parts)
+
+    def _on_page(self, windows: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        """Actions ``[k, strokes, n]`` of windows as physical values in px of this page."""
+        physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
         top, left = (windows * self.stride).T[..., None]
-        physical = self.spec.shifted(physical, left, top)
-        self._draw(physical[keep])
-        self.strokes.extend(physical[keep])
-        return keep
+        return self.spec.shifted(physical, left, top)
 
     def _draw(self, strokes: np.ndarray) -> None:
         """Draw strokes ``[k, n]`` in px of the page."""
@@ -155,7 +181,7 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
 
 def draw_page(
     choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
-    levels: Sequence[Sequence[float]] = ((1, 0.0),),
+    levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0,
     order: Order = "phased", scale: float = 1.0, size: int = 64,
     report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
@@ -168,12 +194,13 @@ def draw_page(
         stride: from one window of level 1 to the next in pixels.
         levels: for each pass how many times larger its windows are, and what a stroke
             must gain to be kept.
+        rounds: how often each window's strokes are redrawn, with its neighbours' in place.
         order: see ``Page.batches``.
         scale: how many times smaller the picture is drawn: above 1 for lines thicker than those
             learned, below 1 for thinner ones.
         size: side of a window of level 1 in pixels.
         report: called with (windows done, of how many).
-        log: a list to which each batch of windows is added, for ``imagine_page``.
+        log: a list to which groups of windows and their strokes are added, for ``imagine_page``.
 
     Returns:
         The drawing, on a page of the picture's own size.
@@ -185,22 +212,23 @@ def draw_page(
         least = (ink.size / MAX_PIXELS) ** 0.5
         raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
     small = shrink(ink, scale)
-    strokes: Sequence[np.ndarray] = ()
-    done = 0
+    strokes, done = None, 0
     for level, least in levels:
         page = Page(small, renderer, int(size * level), int(stride * level), strokes)
-        total = done + int(page.inked.sum())
-        for windows in page.batches(order):
-            actions = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows))
-            keep = page.paint(windows, actions, least)
-            if log is not None:
-                log.append((windows * page.stride, page.size, actions, keep))
-            done += len(windows)
-            if report:
-                report(done, total)
+        total = done + int(page.inked.sum()) * (1 + rounds)
+        for turn in range(1 + rounds):
+            for windows in page.batches(order if turn == 0 else "phased"):
+                old = page.erase(windows) if turn else None
+                new = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows), old, turn == rounds)
+                page.paint(windows, *new, least)
+                done += len(windows)
+                if report:
+                    report(done, total)
         strokes = page.strokes
+        if log is not None:
+            log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]
     page_renderer = renderer.on_page((ink.shape[0], ink.shape[1]), scale)
-    physical = np.array(strokes, np.float32).reshape(-1, len(renderer.action_spec))
+    physical = np.zeros((0, len(renderer.action_spec))) if strokes is None else strokes
     actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(physical, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)
 

@@ -33,24 +33,33 @@ class CanvasOptions:
 class DrawerOptions:
     """The drawer network."""
 
-    glimpse: bool = False
-    """A ``GlimpseNetwork``, for small marks in full pictures, instead of a ``DrawerNetwork``."""
-    width: int | None = None
-    """Channels of the inner layers (default: 128, of a glimpse network 256)."""
+    width: int = 256
+    """Of the layers that choose a stroke."""
     hidden: int = 256
     """Size of the LSTM."""
     lstm: bool = True
     """False leaves the memory out."""
-    burst: int = 1
-    """Strokes chosen from one encoding of the canvas."""
     depth: int = 0
-    """Residual convolutions more, on the hint."""
-    attend: bool = False
-    """Attend to a grid of cells before each stroke."""
+    """Of translations: residual convolutions more, on the hint."""
     side: int = 32
-    """Of a glimpse in pixels."""
+    """Of a crop in pixels, a multiple of 4."""
     reach: float = 24.0
-    """How far from a glimpse's middle a stroke may start or end, in px."""
+    """How far from a crop's middle a stroke may start or end, in px."""
+
+
+@dataclass(frozen=True)
+class OldDrawerOptions:
+    """Those of weights up to version 2; see ``agents.networks2``."""
+
+    glimpse: bool = False
+    width: int | None = None
+    hidden: int = 256
+    lstm: bool = True
+    burst: int = 1
+    depth: int = 0
+    attend: bool = False
+    side: int = 32
+    reach: float = 24.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,8 @@ class DataOptions:
     """Share of each batch that is built-in symbols."""
     augment: bool = False
     """Turn, scale, shear and shift pictures a little at random."""
+    widths: bool = False
+    """Make the lines of some pictures thinner or thicker."""
     mirror_until: float = 0.0
     """Share of the run during which they are also mirrored and turned by quarters."""
 
@@ -87,6 +98,8 @@ class TrainOptions:
 
     pictures: int = 900_000
     """How many pictures it is trained on."""
+    fewest: int | None = None
+    """Draw at random from so many strokes to the recipe's; all of them if None."""
     batch: int = 64
     """Pictures in a step, of all processes together."""
     lr: float = 1e-3
@@ -173,6 +186,8 @@ class Recipe:
         """
         groups = {f.name: f.default_factory for f in fields(cls) if is_dataclass(f.default_factory)}
         made: dict[str, Any] = _tuples(values)
+        if "glimpse" in made.get("drawer", {}):
+            groups["drawer"] = OldDrawerOptions
         for name, group in groups.items():
             made[name] = group(**made.get(name, {}))
         return cls(**made)
@@ -191,30 +206,38 @@ def _pen(thickness: float) -> dict[str, float]:
 
 _SKETCH = Recipe(
     "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    drawer=DrawerOptions(glimpse=True), loss=LossOptions(blur_until=0.2),
+    loss=LossOptions(blur_until=0.2),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
-    drawer=DrawerOptions(hidden=192, depth=3, burst=4, attend=True),
+    drawer=DrawerOptions(depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=1_800_000, batch=32),
 )  # fmt: skip
 
 _ALL = (
     Recipe(
-        "quickstart", env_options=_pen(5.0), targets="symbols-2", strokes=2,
-        canvas=CanvasOptions(steps=1_200, refit=False), train=TrainOptions(pictures=120_000),
-    ),
-    Recipe("mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False)),
-    Recipe(
-        "mnist-20", env="BezierThickCanvas-v0", strokes=20, drawer=DrawerOptions(burst=5),
-        train=TrainOptions(pictures=300_000, start_from="mnist-4"),
+        "quickstart", env="BezierThickCanvas-v0", targets="symbols-2", strokes=2,
+        canvas=CanvasOptions(steps=1_200, refit=False),
+        drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
+        loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
+        train=TrainOptions(pictures=120_000),
     ),
     Recipe(
-        "omniglot-4", env_options=_pen(4.3), targets="omniglot", canvas=CanvasOptions(refit=False),
-        data=DataOptions(symbols=0.25, augment=True, mirror_until=0.7), train=TrainOptions(pictures=800_000),
+        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0),
+        loss=LossOptions(blur_until=0.3),
+    ),
+    Recipe(
+        "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
+        drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
+        train=TrainOptions(pictures=500_000, fewest=4),
+    ),
+    Recipe(
+        "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
+        drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
+        data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
     ),
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4, train=TrainOptions(pictures=300_000)),
@@ -224,8 +247,8 @@ _ALL = (
     ),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
-        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192),
-        train=TrainOptions(pictures=600_000),
+        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(reach=40.0),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=300_000),
     ),
     _FLOORPLAN,
     replace(
@@ -233,13 +256,12 @@ _ALL = (
     ),
     Recipe(
         "prism", env="PrismCanvas-v0", targets="prisms", strokes=3, size=32,
-        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(hidden=192, attend=True),
+        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=640_000, batch=32),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
-        canvas=CanvasOptions(dots=16, steps=6_200),
-        drawer=DrawerOptions(glimpse=True, hidden=192, reach=60.0),
+        canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=400_000, batch=32),
     ),
 )  # fmt: skip

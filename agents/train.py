@@ -10,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from agents import processes
 from agents.agent import Drawer
-from agents.canvas import Rollouts
+from agents.canvas import Rollouts, to_unit
 from agents.data import Batch, make_batches
+from agents.drawer import Code
 from agents.evaluate import evaluate
 from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine
 from agents.loss import drawing_loss
@@ -25,7 +27,9 @@ from agents.optim import MuonAdam
 from agents.oracle import ExactBezier
 from agents.recipes import Recipe
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
+from drawenv.drawing import draw_kept
 
+REDRAW = 0.5  # weight of the error after a stroke is redrawn
 CHECK_EVERY = 20_000  # pictures from one validation to the next at most
 REPORT_EVERY = 20  # steps; a report waits for the device
 
@@ -87,11 +91,14 @@ class Trainer:
 
     def __init__(self, drawer: Drawer, seed: int = 0):
         self.drawer, self.recipe, network = drawer, drawer.recipe, drawer.network
+        self.rng = np.random.default_rng(seed)  # of the strokes that are redrawn
         network.half_precision = bfloat16_is_fast(drawer.device)
         network.requires_grad_(True).train()
-        # The memory under Muon saturates after some thousand pictures; the layer that reads a glimpse
-        # learns faster under Adam.
-        adam_only = ("head", "memory", "where", "from_place", "query")
+        adam_only = (
+            "head",
+            "memory",
+            "where",
+        )  # under Muon the memory saturates after some thousand pictures
         train = self.recipe.train
         self.optimizer = MuonAdam(network, train.lr, train.matrix_lr, adam_only)
         batch = -(-train.batch // processes.count())
@@ -121,14 +128,18 @@ class Trainer:
         """
         recipe, network = self.recipe, self.drawer.network
         hint, target, before = batch
+        strokes = int(self.rng.integers(recipe.train.fewest or recipe.strokes, recipe.strokes + 1))
         with network.autocast():  # the outermost context keeps the weights in half precision
             code = network.encode(hint)
-            actions, canvases = imagine(network, self.through, hint, before, recipe.strokes, code)
+            actions, canvases = imagine(network, self.through, code, before, strokes)
         if drawn:
             drawn(actions.detach())
+        with network.autocast():
+            redrawn = self.redraw(code, before, actions.detach())
         o = recipe.loss
         blur = max(0.0, 1 - done / o.blur_until)
         loss = drawing_loss(canvases, target, o.step_weight, blur, o.robust, o.detail)
+        loss = loss + REDRAW * drawing_loss([redrawn], target, 0.0, blur, o.robust, o.detail)
         if recipe.hint and code[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
@@ -137,6 +148,21 @@ class Trainer:
         if self.refit:
             self.refit.step(before, actions, canvases, scale)
         return loss.detach()
+
+    def redraw(self, code: Code, before: Tensor, actions: Tensor) -> Tensor:
+        """Take one stroke of each drawing away and draw it anew, at a place drawn by its weights.
+
+        This is how a drawing is planned (``agents.plan``), and what the network learns it from.
+
+        Returns:
+            The canvases ``[B, C, H, W]``, under the canvas function.
+        """
+        n, renderer = actions.shape[1], self.drawer.renderer
+        keep = self.rng.integers(n, size=(len(actions), 1)) != np.arange(n)
+        pixels = before.mul(255).round_().byte().cpu().numpy()
+        others = to_unit(draw_kept(renderer, actions.float().cpu().numpy(), keep, pixels), actions.device)
+        action, _ = self.drawer.network(code, others, 1, None, sample=True)
+        return self.through(others, action)
 
     def state(self) -> dict:
         state = {"network": self.drawer.network.state_dict(), "optimizer": self.optimizer.state_dict()}

@@ -13,7 +13,7 @@ from torch import nn
 
 from agents.recipes import Recipe
 
-VERSION = 2  # of config.json and of what weights mean
+VERSION = 3  # of config.json and of what weights mean
 PRETRAINED = Path(__file__).parent / "pretrained"
 _LARGE = 30_000  # numbers in a tensor that is stored as int8
 

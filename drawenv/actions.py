@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -109,14 +110,13 @@ class ActionSpec:
         """Which parameters lie along an axis: bool ``[n]``."""
         return np.array([p.axis is not None for p in self.parameters])
 
-    @property
-    def places(self) -> np.ndarray:
-        """Which parameters are a place of their own along x and along y: float32 ``[2, n]`` of 0 and 1.
+    def places(self, axes: Sequence[str] = ("x", "y")) -> np.ndarray:
+        """Which parameters are a place of their own along each of some axes: float32 ``[axes, n]`` of 0 and 1.
 
         A parameter with an anchor is none: its place follows the anchor's.
         """
         own = [None if p.anchor else p.axis for p in self.parameters]
-        return np.array([[axis == name for axis in own] for name in ("x", "y")], np.float32)
+        return np.array([[axis == name for axis in own] for name in axes], np.float32)
 
     def relative(self) -> tuple[np.ndarray, np.ndarray]:
         """What turns parameters that are relative to their anchors into actions.

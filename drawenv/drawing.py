@@ -76,7 +76,7 @@ class Drawing:
 
     def _picture(self, canvas: np.ndarray) -> np.ndarray:
         """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
-        return side_by_side(canvas[0, : self.renderer.shown], self.renderer.views)
+        return side_by_side(canvas[0, : self.renderer.shown], len(self.renderer.views))
 
     def render_strokes(self, size: int | None = None) -> np.ndarray:
         """Drawings of ink alone with neighbouring strokes in different colours: uint8 ``[H, W, 3]``.
@@ -95,7 +95,7 @@ class Drawing:
         """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
-        width *= self.renderer.views
+        width *= len(self.renderer.views)
         strokes = self.renderer.to_svg(self.actions) if len(self) else ""
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
         return (

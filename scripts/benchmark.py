@@ -141,7 +141,7 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
         draw_any_size(drawer, ink, log=windows)
         counts.append(sum(len(corners) for corners, *_ in windows))
         times.append(median_time(functools.partial(draw_any_size, drawer, ink), seconds))
-    refined = median_time(functools.partial(draw_any_size, drawer, small, 50), seconds)
+    refined = median_time(functools.partial(draw_any_size, drawer, small, 0, 50), seconds)
     speeds = [n / t for n, t in zip(counts, times, strict=True)]
     what = f"a {side}x{side} page of {counts[0]} windows"
     return [

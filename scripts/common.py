@@ -186,7 +186,7 @@ def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
     from drawenv.targets.pictures import squares
 
     first = rows[0][1]
-    pages, views = max(first.sides) > 64, first.renderer.views
+    pages, views = max(first.sides) > 64, len(first.renderer.views)
     side, columns = 320 if pages else 128, min(-(-columns // views), len(rows))
 
     def cell(channels: np.ndarray) -> np.ndarray:

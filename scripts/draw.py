@@ -26,6 +26,8 @@ class Arguments:
     """A recipe's name, a folder of weights, or a Hub repository."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """A file (.svg .png .gif .json, of boxes in space .obj) for one picture, or a folder (default: here)."""
+    effort: int = 2
+    """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass."""
     refine: int = 0
     """Gradient steps on the strokes after drawing; 50 is plenty."""
     invert: Literal["auto", "yes", "no"] = "auto"
@@ -36,8 +38,8 @@ class Arguments:
     """Sketches: above 1 for lines thicker than about 3 px, below for thinner ones."""
     stride: int | None = None
     """Sketches: pixels from one window to the next (default: the recipe's, 32)."""
-    strokes_per_window: int | None = None
-    """Sketches: strokes of a window at most (default: the recipe's)."""
+    strokes: int | None = None
+    """At most, of a picture or of a sketch's window (default: the recipe's)."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -92,7 +94,7 @@ def main(arguments: Arguments) -> None:
     drawer = Drawer.from_pretrained(arguments.recipe, device)
     files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
     sliding: dict[str, Any] = {
-        "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes_per_window,
+        "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes,
     }  # fmt: skip
     sliding = {name: value for name, value in sliding.items() if value is not None}
     refine = 0 if arguments.preset == "debug" else arguments.refine
@@ -110,7 +112,7 @@ def main(arguments: Arguments) -> None:
             try:
                 source = line_sketch(path) if arguments.lines else path
                 invert = "no" if arguments.lines else arguments.invert
-                drawing = drawer.draw(source, refine, invert, **sliding)
+                drawing = drawer.draw(source, arguments.effort, refine, invert, **sliding)
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue

@@ -10,7 +10,7 @@ import tyro
 
 from scripts.common import Device, prepare, print_result, progress, run, save_sheet
 
-SLIDING = ("stride", "strokes", "order")
+SLIDING = ("stride", "order")
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Arguments:
     """Other pictures: a folder of them."""
     weights: Path | None = None
     """Folder of weights (default: the pretrained ones)."""
+    effort: int = 0
+    """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass."""
     refine: int = 0
     """Gradient steps on the strokes through C after drawing."""
     json: bool = False
@@ -45,7 +47,7 @@ class Arguments:
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
     strokes: int | None = None
-    """Sliding recipes: strokes per window at most (default: the recipe's)."""
+    """At most, of a picture or a window (default: the recipe's)."""
     order: Literal["phased", "raster", "flood"] | None = None
     """Sliding recipes: in which order windows are drawn (default: phased)."""
     device: Device = "auto"
@@ -56,7 +58,10 @@ class Arguments:
     """debug: the first 50 pictures only."""
 
 
-def write_sheet(agent, split: str, path: Path, refine: int = 0, most: int | None = None, **sliding) -> None:
+def write_sheet(
+    agent, split: str, path: Path, effort: int = 0, refine: int = 0, most: int | None = None,
+    strokes: int | None = None, **sliding,
+) -> None:  # fmt: skip
     """A PNG of pictures from all over a split (40, or 10 sketches), each with its drawing below."""
     from agents.agent import draw, draw_any_size
     from drawenv import load_pictures
@@ -67,9 +72,9 @@ def write_sheet(agent, split: str, path: Path, refine: int = 0, most: int | None
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
         if recipe.stride:
-            drawing = draw_any_size(agent, wanted[0], refine, **sliding)
+            drawing = draw_any_size(agent, wanted[0], effort, refine, strokes=strokes, **sliding)
         else:
-            (drawing,) = draw(agent, wanted[None], refine)
+            (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)
         hints = [] if pictures.hints is None else [wanted]
         rows.append(([*hints, pictures.images[i]], drawing))
     save_sheet(rows, path, columns=most // 2)
@@ -116,21 +121,34 @@ def main(arguments: Arguments) -> None:
         def report(done: int, n: int) -> None:
             bar.update(task, completed=done, total=n, note=f"{done}/{n}")
 
-        figures = evaluate(agent, split, arguments.refine, limit, truth, report=report, **sliding)
+        figures = evaluate(
+            agent, split, arguments.effort, arguments.refine, limit, truth, report=report,
+            strokes=arguments.strokes, **sliding,
+        )  # fmt: skip
     result = {
         "recipe": recipe.name,
         "agent": arguments.agent,
         "split": split,
+        "effort": arguments.effort,
         "refine": arguments.refine,
         "seed": arguments.seed,
         **sliding,
+        **({"strokes_at_most": arguments.strokes} if arguments.strokes else {}),
         **({} if arguments.votes is None else {"votes": arguments.votes}),
         **({"limit": arguments.limit} if arguments.limit else {}),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
     }
     if arguments.sheet:
-        write_sheet(agent, split, arguments.sheet, arguments.refine, **sliding)
+        write_sheet(
+            agent,
+            split,
+            arguments.sheet,
+            arguments.effort,
+            arguments.refine,
+            strokes=arguments.strokes,
+            **sliding,
+        )
     print_result(result, arguments.json, arguments.out)
 
 

@@ -85,7 +85,7 @@ def main(arguments: Arguments) -> None:
     if (PRETRAINED / recipe.name).is_dir():
         drawer = Drawer.from_pretrained(recipe.name, device)
         for name, refine in (("drawer", 0), (f"drawer_refine_{arguments.refine}", arguments.refine)):
-            result[f"mse_{name}"] = evaluate(drawer, ArrayTargets(images), refine)["mse"]
+            result[f"mse_{name}"] = evaluate(drawer, ArrayTargets(images), 0, refine)["mse"]
     print_result(result, arguments.json, arguments.out)
 
 

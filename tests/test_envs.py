@@ -173,7 +173,7 @@ def test_render_modes(env_id):
     env.reset(seed=0)
     env.step(np.zeros(env.action_space.shape, np.float32))
     picture = env.render()
-    views = env.unwrapped.renderer.views
+    views = len(env.unwrapped.renderer.views)
     assert picture.shape == (64, 128 * views, 3) and picture.dtype == np.uint8
     with pytest.raises(ValueError, match="render_mode"):
         drawenv.CanvasEnv(

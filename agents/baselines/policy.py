@@ -12,6 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.baselines.vec_env import stacked_channels
+from agents.improve import Strokes
 from agents.recipes import Recipe
 from agents.weights import load_weights, read_config, read_recipe
 
@@ -87,16 +88,19 @@ class Policy:
         return None if self.recipe.hint else hints
 
     @torch.no_grad()
-    def actions(
-        self, hints: np.ndarray, before: np.ndarray, refine: int = 0, strokes: int | None = None
-    ) -> np.ndarray:
-        """Every stroke that the policy chooses: see ``Agent.actions``.
+    def choose(
+        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
+        strokes: int | None = None, old: Strokes | None = None,
+    ) -> Strokes:  # fmt: skip
+        """Every stroke that the policy chooses, and nothing redrawn: see ``Agent.choose``.
 
         Raises:
             ValueError: ``refine`` is not 0.
         """
         if refine:
             raise ValueError(f"refine must be 0: PPO learns no canvas to refine through, got {refine}")
+        if old:
+            return old
         canvas, strokes = before.copy(), strokes or self.recipe.strokes
         actions = []
         for k in range(strokes):
@@ -105,4 +109,4 @@ class Policy:
             action, _ = self.policy.predict(observation, deterministic=True)
             self.renderer.draw(canvas, action)
             actions.append(action)
-        return np.stack(actions, 1)
+        return np.stack(actions, 1), np.ones((len(hints), strokes), bool)

@@ -116,6 +116,6 @@ class CanvasBatch:
     def side_by_side(self, i: int) -> np.ndarray:
         """Target beside canvas, uint8 ``[H, 2 W, 3]``; of several views, each of them."""
         shown = self.canvas[i, : self.renderer.shown]
-        pair = [side_by_side(x, self.renderer.views) for x in (self.target[i], shown)]
+        pair = [side_by_side(x, len(self.renderer.views)) for x in (self.target[i], shown)]
         both = np.concatenate(pair, 1)
         return np.stack([both] * 3, 2) if both.ndim == 2 else both

@@ -24,7 +24,8 @@ class Renderer:
         compose: how a mark joins the canvas: ``"max"`` keeps the brighter value, ``"over"``
             paints it on top, None says nothing (a canvas network then learns the general
             C(x, y)).
-        views: how many pictures side by side a canvas shows.
+        views: the pictures side by side that a canvas shows: of each the axes that run across and down it,
+            of those that the action's parameters name.
         sides: height and width of a drawing in px.
         has_paths: its marks are strokes of a pen, see ``polylines``.
     """
@@ -33,7 +34,7 @@ class Renderer:
     action_spec: ActionSpec
     channels: int = 1
     compose: Compose = None
-    views: int = 1
+    views: tuple[tuple[str, str], ...] = (("x", "y"),)
     sides: tuple[int, int] = (UNIT, UNIT)
     has_paths: bool = False
 

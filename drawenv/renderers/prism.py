@@ -74,7 +74,7 @@ class PrismRenderer(Renderer):
 
     name = "prism"
     channels = 12
-    views = 3
+    views = (("x", "y"), ("z", "y"), ("x", "z"))  # front, side, top
 
     def __init__(self):
         corners = (Parameter(n, 0.0, float(UNIT), axis=n[0]) for n in ("x0", "y0", "z0", "x1", "y1", "z1"))

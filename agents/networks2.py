@@ -1,0 +1,278 @@
+"""The two drawer networks of weights up to version 2; new ones are ``agents.drawer.DrawerNetwork``."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.recipes import DrawerOptions, Recipe
+from drawenv import ActionSpec
+
+HEADS = 4  # of attention
+
+
+def patches(x: Tensor, side: int) -> Tensor:
+    """Cut ``[B, C, H, W]`` into squares: ``[B, H/side, W/side, C * side * side]``."""
+    batch, channels, height, width = x.shape
+    x = x.reshape(batch, channels, height // side, side, width // side, side)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(batch, height // side, width // side, -1)
+
+
+class DrawerNetwork(nn.Module):
+    """A convolutional encoder, an LSTM and a head.
+
+    The hint is encoded once, by convolutions; after each stroke the canvas, and what is left of the goal,
+    are encoded in coarse patches and added to the hint's features. The goal is the hint itself
+    where that is the target; otherwise, with ``attend``, a picture that the network makes of the hint
+    and learns to make like the target: it imagines the target, then draws it.
+
+    Args:
+        spec: the parameters of an action.
+        o: see ``DrawerOptions``.
+        channels: channels of the canvas.
+        shown: how many of them, from the first, make up the picture; all if None.
+        size: side of the canvas in pixels, a multiple of 16.
+        hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint
+            is the target.
+        corners: the grid's outer cells lie on the border itself, 2 px of 64 off their middles: what weights
+            of version 1 were trained with.
+    """
+
+    coordinates: Tensor
+    pull: Tensor
+    shift: Tensor
+    place: Tensor
+
+    def __init__(
+        self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, shown: int | None = None,
+        size: int = 64, hint: tuple[int, int] | None = None, corners: bool = False,
+    ):  # fmt: skip
+        super().__init__()
+        width, hidden, lstm, burst, attend = o.width or 128, o.hidden, o.lstm, o.burst, o.attend
+        self.recreates, self.shown, self.size = hint is None, shown or channels, size
+        self.has_goal = attend or self.recreates
+        hint_channels, side = hint or (self.shown, size)
+        self.fold, self.patch = side // 16, size // 8  # hints become 16x16 cells, canvases 8x8
+        self.lstm, self.burst, self.attends = lstm, burst, attend
+        self.half_precision = False
+        self.stem = nn.Conv2d(self.fold**2 * hint_channels + 2, width // 2, 3, padding=1)
+        self.down = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
+        self.residual = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in range(o.depth)])
+        self.encode_canvas = nn.Linear((self.has_goal * self.shown + channels) * self.patch**2, width)
+        self.join = nn.Linear(width * 2 * 2, width)
+        self.squeeze = nn.Linear(width * 4 * 4, hidden)
+        self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
+        self.head = nn.Linear(hidden, (1 if attend else burst) * len(spec))
+        if attend:
+            self.close = nn.Conv2d(width // 2, width, 1)
+            self.query = nn.Linear(hidden, burst * width)
+            self.from_state = nn.Linear(hidden, hidden)
+            self.from_place = nn.Linear(width + 2 * HEADS, hidden)
+            self.mix = nn.Linear(hidden, hidden)
+            self.sharpness = nn.Parameter(torch.tensor(1.0))  # how strongly what is missing draws attention
+            if not self.recreates:
+                self.paint_goal = nn.Conv2d(width, self.shown * (size // 16) ** 2, 1)
+        at = torch.linspace(-1, 1, 16) if corners else (torch.arange(16) + 0.5) / 8 - 1
+        grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 16, 16], y and x
+        for conv in (self.stem, self.down, *self.residual):
+            conv.to(memory_format=torch.channels_last)  # ty: ignore
+        self.register_buffer("coordinates", grid, persistent=False)
+
+        pull, shift = map(torch.from_numpy, spec.relative())
+        self.register_buffer("pull", pull, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
+        # From a cell's middle, y and x, to the parameters that are places along them.
+        self.register_buffer("place", torch.from_numpy(spec.places()[::-1].copy()), persistent=False)
+
+    def autocast(self, wanted: bool = True):
+        """The encoder's precision: bfloat16 while training where that is faster."""
+        device = str(self.coordinates.device.type)
+        return torch.autocast(device, torch.bfloat16, enabled=wanted and self.half_precision)
+
+    def encode(self, hint: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """The hint ``[B, C', side, side]``, encoded once.
+
+        Returns:
+            The goal ``[B, c, H, W]``, if there is one, features ``[B, 8, 8, width]`` and, to attend to,
+            finer ones ``[B, HEADS, d, 16 * 16]``.
+        """
+        with self.autocast():
+            x = F.pixel_unshuffle(hint, self.fold)  # [B, fold * fold * C', 16, 16]
+            x = torch.cat([x, self.coordinates.expand(len(x), -1, -1, -1)], 1)
+            fine = F.silu(self.stem(x))
+            x = self.down(fine)
+            for convolution in self.residual:
+                x = x + convolution(F.silu(x))
+            goal, close = hint if self.recreates else None, None
+            if self.attends:
+                close = self.close(fine) + F.interpolate(x, scale_factor=2.0)
+                if not self.recreates:
+                    painted = self.paint_goal(F.silu(close)).float()
+                    goal = torch.sigmoid(F.pixel_shuffle(painted, self.size // 16))
+                close = close.float().reshape(len(x), HEADS, -1, 256)
+            return goal, x.permute(0, 2, 3, 1), close
+
+    def forward(self, code, canvas: Tensor, left=None, state=None, sample=False):
+        """See ``agents.drawer.DrawerNetwork.forward``; the state holds the rest of a burst, too."""
+        state, queue = state or (None, [])
+        if not queue:
+            burst, state = self.burst_of(code, canvas, state)
+            queue = list(burst.unbind(1))
+        return queue[0], (state, queue[1:])
+
+    def burst_of(self, code: tuple[Tensor | None, Tensor, Tensor | None], canvas: Tensor, state=None):
+        """Actions ``[B, burst, n]`` in [-1, 1] and the state."""
+        with self.autocast():
+            goal, features, close = code
+            left = None if goal is None else goal.detach() - canvas[:, : self.shown]
+            x = canvas if left is None else torch.cat([left, canvas], 1)
+            x = self.encode_canvas(patches(x.bfloat16() if self.half_precision else x, self.patch))
+            x = F.silu(x + features).permute(0, 3, 1, 2)  # [B, width, 8, 8]
+            x = F.silu(self.join(patches(x, 2)))  # [B, 4, 4, width]
+            x = self.squeeze(x.flatten(1))
+        with self.autocast(False):  # from here on in full precision, for the coordinates
+            x = F.silu(x.float())  # [B, hidden]
+            if self.lstm:
+                state = self.memory(x, state)
+                x = state[0]
+            else:
+                x = F.silu(self.memory(x))
+            if close is None or left is None:
+                raw = torch.tanh(self.head(x)).view(len(x), self.burst, -1)
+            else:
+                read, where = self.attend(x, close, left)
+                x = F.silu(self.from_state(x)[:, None] + self.from_place(read))
+                x = x + F.silu(self.mix(x))  # [B, burst, hidden]
+                raw = torch.tanh(self.head(x)) + where @ self.place
+            action = raw + raw @ self.pull.T + self.shift
+        return action.clamp(-1, 1), state
+
+    def attend(self, x: Tensor, close: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """What the memory ``[B, hidden]`` picks out of features ``[B, HEADS, d, 16 * 16]``, where most
+        of the goal is left ``[B, c, H, W]``.
+
+        Returns:
+            Features and places ``[B, burst, width + 2 * HEADS]``, and the first head's place, y and x
+            in [-1, 1], ``[B, burst, 2]``.
+        """
+        batch, burst = len(x), self.burst
+        query = self.query(x).view(batch, burst, HEADS, -1).transpose(1, 2)  # [B, heads, burst, d]
+        missing = F.avg_pool2d(left.detach().square().sum(1), self.size // 16).view(batch, 1, 1, 256)
+        likely = query @ close / query.shape[-1] ** 0.5 + self.sharpness * torch.log(missing + 1e-2)
+        weights = torch.softmax(likely, -1)  # [B, heads, burst, 256]
+        features = (weights @ close.transpose(2, 3)).transpose(1, 2).flatten(2)
+        places = (weights @ self.coordinates.view(2, 256).T).transpose(1, 2)  # [B, burst, heads, 2]
+        return torch.cat([features, places.flatten(2)], 2), places[:, :, 0]
+
+
+class GlimpseNetwork(nn.Module):
+    """A drawer for small marks in full pictures: an LSTM chooses a place, and a crop of it in full detail,
+    the glimpse, decides the stroke.
+
+    Before each stroke the LSTM gets target and canvas coarsely and weighs the cells of an 8x8 grid,
+    drawn to those where ink is missing or, in colour, wrong. The glimpse is cropped around their
+    weighted mean, and the stroke is predicted relative to it: what a line looks like is learned once
+    for all places.
+    The hint must be the target: what is missing is their difference.
+
+    Args:
+        spec: the parameters of an action.
+        o: see ``DrawerOptions``.
+        channels: channels of target and canvas. With one of them it is ink, which nothing takes away.
+        size: side of the pictures in pixels, a multiple of 8.
+    """
+
+    centres: Tensor
+    pull: Tensor
+    shift: Tensor
+    scale: Tensor
+    place: Tensor
+    middle: Tensor
+
+    def __init__(self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, size: int = 64):
+        super().__init__()
+        width, hidden, lstm, side, reach = o.width or 256, o.hidden, o.lstm, o.side, o.reach
+        self.lstm = lstm
+        self.half_precision = False
+        self.size, self.side, self.ink = size, side, channels == 1
+        self.encode_canvas = nn.Linear(2 * channels * (size // 4) ** 2, hidden)
+        self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
+        self.where = nn.Linear(hidden, 8 * 8)
+        self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly missing ink draws it
+        self.from_place = nn.Linear(2 * channels * side**2, width)
+        self.from_state = nn.Linear(hidden, width)
+        layers = [layer for _ in range(3) for layer in (nn.SiLU(), nn.Linear(width, width))]
+        self.mix = nn.Sequential(*layers)
+        self.head = nn.Linear(width, len(spec))
+
+        # Offsets from the glimpse's middle, in px of a 64-px canvas, to actions.
+        half, axis = spec.half_range.astype(float), spec.lengths
+        pull, shift = spec.relative()
+        place = spec.places() * (64 / size) / half
+        middle = np.where(spec.places().any(0), -spec.middle / half, 0)
+        cells = (torch.arange(8) + 0.5) * (size / 8)
+        centres = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).view(-1, 2)
+        scale = np.where(axis, reach / half, 1)
+        arrays = {"pull": pull, "shift": shift, "scale": scale, "place": place, "middle": middle}
+        buffers = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
+        self.register_buffer("centres", centres, persistent=False)
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer, persistent=False)
+
+    def autocast(self, wanted: bool = True):
+        """bfloat16 while training where that is faster; never for what becomes coordinates."""
+        return torch.autocast(self.place.device.type, torch.bfloat16, enabled=wanted and self.half_precision)
+
+    def glimpse(self, padded: Tensor, corner: Tensor) -> Tensor:
+        """Cut ``[B, C * side * side]`` out of ``[B, C, H + side, W + side]`` at corners ``[B, 2]`` (x, y)."""
+        along = torch.arange(self.side, device=corner.device)
+        rows, columns = corner[:, 1, None] + along, corner[:, 0, None] + along  # [B, side]
+        index = (rows[:, :, None] * padded.shape[-1] + columns[:, None]).flatten(1)  # [B, side * side]
+        index = index[:, None].expand(-1, padded.shape[1], -1)
+        return padded.flatten(2).gather(2, index).flatten(1)
+
+    def encode(self, hint: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is needed of the hint ``[B, C, H, W]`` at every stroke: itself, with a margin, coarse."""
+        return hint, F.pad(hint, [self.side // 2] * 4), F.avg_pool2d(hint, 4)
+
+    def forward(
+        self, code: tuple[Tensor, Tensor, Tensor], canvas: Tensor, left=None, state=None, sample=False
+    ):
+        """See ``agents.drawer.DrawerNetwork.forward``."""
+        hint, padded, coarse = code
+        canvas = canvas.detach()  # an encoded canvas passes no gradient on to earlier strokes
+        coarse_canvas = F.avg_pool2d(canvas, 4)
+        with self.autocast():
+            x = F.silu(self.encode_canvas(torch.cat([coarse - coarse_canvas, coarse_canvas], 1).flatten(1)))
+            if self.lstm:
+                state = self.memory(x, state)
+                x = state[0]  # [B, hidden]
+            else:
+                x = F.silu(self.memory(x))
+        left = hint - canvas
+        left = left.clamp(min=0) if self.ink else left.square().mean(1, keepdim=True)
+        missing = F.avg_pool2d(left, self.size // 8).flatten(1)  # [B, 8 * 8]
+        with self.autocast(False):
+            weights = torch.softmax(3 * self.where(x.float()) + self.sharpness * torch.log(missing + 1e-3), 1)
+            exact = weights @ self.centres  # [B, 2], in pixels
+        corner = exact.detach().round().long()
+        middle = exact + (corner - exact).detach()  # whole pixels, with a gradient
+        with self.autocast():
+            wanted = self.glimpse(padded, corner)
+            drawn = self.glimpse(F.pad(canvas, [self.side // 2] * 4), corner)
+            x = self.mix(self.from_place(torch.cat([wanted - drawn, drawn], 1)) + self.from_state(x))
+        with self.autocast(False):
+            raw = torch.tanh(self.head(F.silu(x.float()))) * self.scale + middle @ self.place + self.middle
+            action = raw + raw @ self.pull.T + self.shift
+        return action.clamp(-1, 1), state
+
+
+def make_old_network(recipe: Recipe, version: int) -> nn.Module:
+    """An untrained network for weights of version 1 or 2."""
+    renderer, o = recipe.renderer(), recipe.drawer
+    spec, channels, shown = renderer.action_spec, renderer.channels, renderer.shown
+    if o.glimpse:
+        return GlimpseNetwork(spec, o, channels, recipe.size)
+    return DrawerNetwork(spec, o, channels, shown, recipe.size, recipe.hint, corners=version < 2)
