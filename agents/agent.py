@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 
 from agents.canvas import CanvasNetwork, make_canvas, resized
-from agents.drawer import make_network
+from agents.drawer import Network, make_network
 from agents.imagine import RealCanvas
 from agents.improve import Strokes, refine_strokes, useful_strokes
 from agents.page import Order, draw_page
@@ -80,9 +80,9 @@ def draw(
     """Drawings of a batch of pictures uint8 ``[n, C', side, side]``, light ink on black.
 
     ``effort`` is the number of rounds in which each stroke is redrawn; with 0 nothing is proposed and judged
-    either. ``refine`` is the number of gradient steps on the strokes afterwards. With ``prune`` strokes are left out that bring the drawing no closer to the agent's goal, or, where it has
-    none, that do not show. If the recipe asks for votes, strokes are the rooms voted for, see
-    ``from_all_sides``.
+    either. ``refine`` is the number of gradient steps on the strokes afterwards. With ``prune`` strokes are
+    left out that bring the drawing no closer to the agent's goal, or, where it has none, that do not show.
+    If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``.
     """
 
     def once(hints: np.ndarray) -> list[Drawing]:
@@ -102,8 +102,8 @@ def draw(
 
 def draw_any_size(
     agent: Agent, ink: np.ndarray, effort: int = 0, refine: int = 0, scale: float = 1.0,
-    stride: int | None = None, strokes: int | None = None, order: Order = "phased", report: Callable[[int, int], None] | None = None,
-    log: list | None = None,
+    stride: int | None = None, strokes: int | None = None, order: Order = "phased",
+    report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
     """The drawing of a picture of any size, uint8 ``[H, W]``, window by window.
 
@@ -179,9 +179,7 @@ class Drawer(ModelHubMixin):
         config: how the weights were made, and what they measured.
     """
 
-    def __init__(
-        self, recipe: Recipe, network: torch.nn.Module, canvas: CanvasNetwork, config: dict | None = None
-    ):
+    def __init__(self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None):
         self.recipe, self.network, self.canvas = recipe, network, canvas
         self.renderer = recipe.renderer()
         self.config = config or {"version": VERSION, "recipe": recipe.as_dict()}
@@ -280,7 +278,8 @@ class Drawer(ModelHubMixin):
                 the real renderer is kept.
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
             strokes: at most, of a picture or a window; the recipe's if None.
-            options: for sliding recipes ``scale``, ``stride``, ``order`` and ``report``: see ``draw_any_size``.
+            options: for sliding recipes ``scale``, ``stride``, ``order`` and ``report``: see
+                ``draw_any_size``.
 
         Returns:
             The drawing; strokes that bring it no closer to the picture are left out.
@@ -322,8 +321,8 @@ class Drawer(ModelHubMixin):
         """See ``Agent.choose``.
 
         Raises:
-            ValueError: ``rounds`` or ``refine`` is negative, or refinement is asked of a translation without a
-                goal; ``strokes`` is under 1.
+            ValueError: ``rounds`` or ``refine`` is negative, or refinement is asked of a translation without
+                a goal; ``strokes`` is under 1.
         """
         strokes = self.recipe.strokes if strokes is None else strokes
         for name, value, least in (("effort", rounds, 0), ("refine", refine, 0), ("strokes", strokes, 1)):

@@ -193,20 +193,24 @@ class Windows:
         size, stride = self.recipe.size, self.recipe.stride
         while True:
             inks = [self.crop() for _ in range(self.crops)]
-            strokes: list[list[np.ndarray]] = [[] for _ in inks]
+            strokes: list[np.ndarray | None] = [None] * len(inks)
             for level, least in self.recipe.levels:
                 pages = [
                     Page(ink, self.renderer, int(size * level), int(stride * level), old)
                     for ink, old in zip(inks, strokes, strict=True)
                 ]
-                for together in zip(*(page.phases() for page in pages), strict=True):
+                # Once after the other, then once more with all the neighbours in place.
+                phases = list(zip(*(page.phases() for page in pages), strict=True))
+                for turn, together in [(turn, phase) for turn in range(2) for phase in phases]:
                     parts = [(p, w) for p, w in zip(pages, together, strict=True) if len(w)]
                     if not parts:
                         continue
+                    for page, windows in parts if turn else []:
+                        page.erase(windows)
                     actions = yield parts
                     for page, windows in parts:
                         own, actions = np.split(actions, [len(windows)])
-                        page.paint(windows, own, least)
+                        page.paint(windows, own, None, least)
                 strokes = [page.strokes for page in pages]
 
     def _cut(self, actions: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.networks2 import make_old_network
+from agents.networks2 import OldNetwork, make_old_network
 from agents.recipes import DrawerOptions, Recipe
 from drawenv import Renderer
 
@@ -68,6 +69,7 @@ class DrawerNetwork(nn.Module):
     scale: Tensor
     place: Tensor
     middle: Tensor
+    at: Tensor
 
     def __init__(self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None):
         super().__init__()
@@ -80,7 +82,7 @@ class DrawerNetwork(nn.Module):
         channels, width, hidden = renderer.channels, o.width, o.hidden
         per_view = (self.shown + channels) // len(views)
 
-        self.fold = hint and hint[1] // 16
+        self.fold = hint[1] // 16 if hint else 0  # hints become 16x16 cells
         if hint:
             self.stem = nn.Conv2d(self.fold**2 * hint[0] + 2, 64, 3, padding=1)
             self.down = nn.Conv2d(64, 128, 3, stride=2, padding=1)
@@ -180,8 +182,8 @@ class DrawerNetwork(nn.Module):
             each = 3 * self.where(x.float()).view(len(pair), -1)
             each = each + self.sharpness * torch.log(missing.flatten(1) + 1e-3)
             each = each.view(-1, views, CELLS, CELLS)  # of each view, down and across
-            joint = sum(self.in_space(each[:, v], v) for v in range(views))
-            weights = torch.softmax(joint.flatten(1), 1)
+            joint = [self.in_space(each[:, v], v) for v in range(views)]
+            weights = torch.softmax(functools.reduce(torch.add, joint).flatten(1), 1)
             return Look(x, weights, weights @ self.centres, pair), state
 
     def in_space(self, weights: Tensor, view: int) -> Tensor:
@@ -230,7 +232,10 @@ class DrawerNetwork(nn.Module):
         return crop.permute(0, 2, 3, 1, 4).flatten(3)
 
 
-def make_network(recipe: Recipe, version: int) -> nn.Module:
+Network = DrawerNetwork | OldNetwork
+
+
+def make_network(recipe: Recipe, version: int) -> Network:
     """An untrained drawer network for a recipe, as weights of a version mean it."""
     if version < 3:
         return make_old_network(recipe, version)

@@ -35,8 +35,8 @@ def draw_imagined(canvas: CanvasNetwork, actions: np.ndarray, keep: np.ndarray, 
 
 def evaluate(
     agent: Agent, targets=None, effort: int = 0, refine: int = 0, limit: int | None = None,
-    truth: bool = False, prune: bool = True, report: Callable[[int, int], None] | None = None, stride: int | None = None,
-    strokes: int | None = None, order: Order = "phased",
+    truth: bool = False, prune: bool = True, report: Callable[[int, int], None] | None = None,
+    stride: int | None = None, strokes: int | None = None, order: Order = "phased",
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.canvas import to_unit
+from agents.drawer import Network
 from drawenv import Renderer
 
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def imagine(
-    network: nn.Module, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
+    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
     sample: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).

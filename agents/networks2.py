@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.recipes import DrawerOptions, Recipe
+from agents.recipes import OldDrawerOptions, Recipe
 from drawenv import ActionSpec
 
 HEADS = 4  # of attention
@@ -46,7 +48,7 @@ class DrawerNetwork(nn.Module):
     place: Tensor
 
     def __init__(
-        self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, shown: int | None = None,
+        self, spec: ActionSpec, o: OldDrawerOptions, channels: int = 1, shown: int | None = None,
         size: int = 64, hint: tuple[int, int] | None = None, corners: bool = False,
     ):  # fmt: skip
         super().__init__()
@@ -191,7 +193,7 @@ class GlimpseNetwork(nn.Module):
     place: Tensor
     middle: Tensor
 
-    def __init__(self, spec: ActionSpec, o: DrawerOptions, channels: int = 1, size: int = 64):
+    def __init__(self, spec: ActionSpec, o: OldDrawerOptions, channels: int = 1, size: int = 64):
         super().__init__()
         width, hidden, lstm, side, reach = o.width or 256, o.hidden, o.lstm, o.side, o.reach
         self.lstm = lstm
@@ -269,9 +271,12 @@ class GlimpseNetwork(nn.Module):
         return action.clamp(-1, 1), state
 
 
-def make_old_network(recipe: Recipe, version: int) -> nn.Module:
+OldNetwork = DrawerNetwork | GlimpseNetwork
+
+
+def make_old_network(recipe: Recipe, version: int) -> OldNetwork:
     """An untrained network for weights of version 1 or 2."""
-    renderer, o = recipe.renderer(), recipe.drawer
+    renderer, o = recipe.renderer(), cast(OldDrawerOptions, recipe.drawer)
     spec, channels, shown = renderer.action_spec, renderer.channels, renderer.shown
     if o.glimpse:
         return GlimpseNetwork(spec, o, channels, recipe.size)

@@ -43,7 +43,8 @@ class Page:
     Attributes:
         canvas: the page so far, uint8, padded so that windows tile it.
         inked: bool ``[rows, columns]``, those that hold enough ink to be drawn.
-        own: of each window drawn (row, column) its actions ``[strokes, n]`` and which of them are kept.
+        own: of each window drawn (row, column) its actions ``[strokes, n]``, which are kept, and those kept
+            as physical values in px of this page.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Page:
         self.renderer = renderer.on_page(sides)
         self.window = renderer.on_page((size, size))  # a window alone, to measure a stroke's gain
         self.below = np.empty((0, len(self.spec)), np.float32) if below is None else below
-        self.own: dict[tuple[int, int], Strokes] = {}
+        self.own: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         self._draw(self.below)
         shares = np.empty((rows, columns))
         for i in range(rows):
@@ -129,13 +130,15 @@ class Page:
         here = np.clip(self.window.action_spec.to_action(physical), -1, 1)
         targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
         keep = useful_strokes(self.window, here, targets, before, least, keep)
-        for window, own in zip(windows.tolist(), zip(actions, keep, strict=True), strict=True):
-            self.own[tuple(window)] = own
-        self._draw(self._on_page(windows, actions)[keep])
+        top, left = (windows * self.stride).T[..., None]
+        physical = self.spec.shifted(physical, left, top)
+        for k, (row, column) in enumerate(windows.tolist()):
+            self.own[row, column] = actions[k], keep[k], physical[k, keep[k]]
+        self._draw(physical[keep])
 
     def drawn(self, windows: np.ndarray) -> Strokes:
         """What ``paint`` drew in windows."""
-        actions, keep = zip(*(self.own[row, column] for row, column in windows.tolist()), strict=True)
+        actions, keep, _ = zip(*(self.own[row, column] for row, column in windows.tolist()), strict=True)
         return np.stack(actions), np.stack(keep)
 
     def erase(self, windows: np.ndarray) -> Strokes:
@@ -150,17 +153,7 @@ class Page:
     @property
     def strokes(self) -> np.ndarray:
         """All that is drawn, physical values ``[k, n]`` in px of this page."""
-        parts = [self.below]
-        if self.own:
-            actions, keep = map(np.stack, zip(*self.own.values(), strict=True))
-            parts.append(self._on_page(np.array(list(self.own)), actions)[keep])
-        return np.concatenate(parts)
-
-    def _on_page(self, windows: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Actions ``[k, strokes, n]`` of windows as physical values in px of this page."""
-        physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
-        top, left = (windows * self.stride).T[..., None]
-        return self.spec.shifted(physical, left, top)
+        return np.concatenate([self.below, *(own for _, _, own in self.own.values())])
 
     def _draw(self, strokes: np.ndarray) -> None:
         """Draw strokes ``[k, n]`` in px of the page."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
 
 from agents.canvas import to_unit
-from agents.drawer import Code, DrawerNetwork
+from agents.drawer import Code, DrawerNetwork, Network
 from agents.imagine import RealCanvas, imagine
 from agents.improve import Strokes, useful_first
 from drawenv import Renderer
@@ -23,7 +22,7 @@ PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effor
 
 
 def plan(
-    network: nn.Module, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
+    network: Network, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
     proposals: int = 1, rounds: int = 0, old: Strokes | None = None,
 ) -> Strokes:  # fmt: skip
     """Choose strokes under the real renderer.

@@ -206,7 +206,7 @@ def _pen(thickness: float) -> dict[str, float]:
 
 _SKETCH = Recipe(
     "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2),
+    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=700_000, fewest=4),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -232,7 +232,7 @@ _ALL = (
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=500_000, fewest=4),
+        train=TrainOptions(pictures=400_000, fewest=4),
     ),
     Recipe(
         "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),

@@ -135,7 +135,7 @@ class Trainer:
         if drawn:
             drawn(actions.detach())
         with network.autocast():
-            redrawn = self.redraw(code, before, actions.detach())
+            redrawn = self.redraw(cast(Code, code), before, actions.detach())
         o = recipe.loss
         blur = max(0.0, 1 - done / o.blur_until)
         loss = drawing_loss(canvases, target, o.step_weight, blur, o.robust, o.detail)

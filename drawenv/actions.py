@@ -111,7 +111,7 @@ class ActionSpec:
         return np.array([p.axis is not None for p in self.parameters])
 
     def places(self, axes: Sequence[str] = ("x", "y")) -> np.ndarray:
-        """Which parameters are a place of their own along each of some axes: float32 ``[axes, n]`` of 0 and 1.
+        """Which parameters are a place of their own along some axes: float32 ``[axes, n]`` of 0 and 1.
 
         A parameter with an anchor is none: its place follows the anchor's.
         """
