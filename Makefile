@@ -34,14 +34,23 @@ results: setup
 	mkdir -p results
 	$(EVALUATE) quickstart --out results/quickstart.json
 	$(EVALUATE) mnist-4 --out results/mnist-4.json
-	$(EVALUATE) mnist-4 --refine 50 --out results/mnist-4-refined.json
+	$(EVALUATE) mnist-4 --effort 2 --out results/mnist-4-effort.json
+	$(EVALUATE) mnist-4 --effort 2 --refine 50 --out results/mnist-4-refined.json
 	$(EVALUATE) mnist-4 --agent random --out results/mnist-4-random.json
 	$(EVALUATE) mnist-20 --out results/mnist-20.json
-	$(EVALUATE) omniglot-4 --out results/omniglot-4.json
-	$(EVALUATE) omniglot-4 --refine 50 --out results/omniglot-4-refined.json
+	$(EVALUATE) mnist-20 --strokes 4 --out results/mnist-20-four.json
+	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --out results/mnist-20-four-effort.json
+	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --limit 2000 --out results/mnist-20-four-refined.json
+	for lines in "" -thin -wide; do \
+		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --out results/omniglot-4$$lines.json || exit 1; \
+		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --effort 2 --out results/omniglot-4$$lines-effort.json \
+			|| exit 1; done
+	$(EVALUATE) omniglot-4 --effort 2 --refine 50 --out results/omniglot-4-refined.json
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
-	$(EVALUATE) sketch-10 --refine 50 --out results/sketch-10-refined.json
+	$(EVALUATE) sketch-10 --effort 2 --out results/sketch-10-effort.json
+	$(EVALUATE) sketch-10 --effort 2 --refine 50 --limit 32 --out results/sketch-10-refined.json
+	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
@@ -56,6 +65,7 @@ results: setup
 		$(EVALUATE) prism --targets prisms-$$k:test --out results/prism-$$k.json || exit 1; \
 		$(EVALUATE) prism --targets prisms-$$k:test --refine 50 --limit 300 --out results/prism-$$k-refined.json || exit 1; done
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 16 --steps 300 --out results/mnist-4-reference.json
+	$(BIN)/python scripts/frontier.py
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
 clean:

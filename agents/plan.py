@@ -80,76 +80,80 @@ class Planner:
         self.device = code.goal.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
-    def error(self, canvas: np.ndarray) -> np.ndarray:
-        """Squared error of canvases ``[B * k, C, H, W]``, int64 ``[B, k]``."""
+    def error(self, canvas: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Squared error of canvases ``[rows * k, C, H, W]``, int64 ``[rows, k]``."""
         shown = np.ascontiguousarray(canvas[:, : self.renderer.shown])
-        times = len(canvas) // len(self.goal)
-        goal = np.repeat(self.goal, times, 0) if times > 1 else self.goal
-        return squared_error(shown, goal).reshape(-1, times)
+        goal = np.repeat(self.goal[rows], len(canvas) // len(rows), 0)
+        return squared_error(shown, goal).reshape(len(rows), -1)
 
     @torch.no_grad()
-    def propose(self, canvas: np.ndarray, left: int, state, proposals: int):
-        """Strokes for canvases uint8 ``[B, C, H, W]``, the best of ``proposals`` each.
+    def propose(self, canvas: np.ndarray, rows: np.ndarray, left: int, state, proposals: int):
+        """Strokes for some pictures, given their canvases uint8 ``[rows, C, H, W]``: the best of each.
 
         Returns:
-            Actions ``[B, n]``, their error int64 ``[B]``, the canvases with them, and the network's state.
+            Actions ``[rows, n]``, their error int64 ``[rows]``, the canvases with them, the network's state.
         """
-        look, state = self.network.attend(self.code, to_unit(canvas, self.device), left, state)
+        code = self.code.rows(torch.from_numpy(rows).to(self.device))
+        look, state = self.network.attend(code, to_unit(canvas, self.device), left, state)
         places = look.place[:, None]
         if proposals > 1:
             others = self.network.sampled(look.weights, proposals - 1, self.generator)
             places = torch.cat([places, others], 1)
-        actions = self.network.stroke(self.code, look, places).cpu().numpy()  # [B, proposals, n]
+        actions = self.network.stroke(code, look, places).cpu().numpy()  # [rows, proposals, n]
         drawn = np.repeat(canvas, proposals, 0)
         self.renderer.draw(drawn, actions.reshape(-1, actions.shape[-1]))
-        errors = self.error(drawn)
-        best, each = errors.argmin(1), np.arange(len(canvas))
+        errors = self.error(drawn, rows)
+        best, each = errors.argmin(1), np.arange(len(rows))
         drawn = drawn.reshape(-1, proposals, *canvas.shape[1:])[each, best]
         return actions[each, best], errors[each, best], drawn, state
 
     def draw(self, strokes: int, proposals: int) -> None:
-        """The first pass, stroke by stroke; with one proposal every stroke is drawn."""
-        canvas, state = self.before.copy(), None
+        """The first pass, stroke by stroke. One proposal is drawn as it is; of several none is, and the
+        drawing ends, where none would bring it nearer to the goal.
+        """
+        canvas, state, rows = self.before.copy(), None, np.arange(len(self.before))
         shape = (len(canvas), strokes, len(self.renderer.action_spec))
-        self.actions, self.keep = np.empty(shape, np.float32), np.ones(shape[:2], bool)
-        error = self.error(canvas)[:, 0]
+        self.actions, self.keep = np.zeros(shape, np.float32), np.zeros(shape[:2], bool)
+        error = self.error(canvas, rows)[:, 0]
         for k in range(strokes):
-            action, new_error, drawn, state = self.propose(canvas, strokes - k, state, proposals)
-            better = new_error < error
-            if proposals == 1:
-                better[:] = True
-            self.actions[:, k], self.keep[:, k] = action, better
-            canvas[better], error[better] = drawn[better], new_error[better]
+            action, new_error, drawn, state = self.propose(canvas[rows], rows, strokes - k, state, proposals)
+            better = (new_error < error[rows]) | (proposals == 1)
+            rows = rows[better]
+            if not len(rows):
+                break
+            self.actions[rows, k], self.keep[rows, k] = action[better], True
+            canvas[rows], error[rows] = drawn[better], new_error[better]
+            if state and not better.all():
+                going = torch.from_numpy(better).to(self.device)
+                state = tuple(part[going] for part in state)
 
     def redraw(self, proposals: int) -> None:
-        """One round: each stroke is taken away and proposed anew with the others in place.
+        """One round: each stroke is taken away and proposed anew with the others in place, and so is one that
+        is not there yet.
 
         The best proposal stays where it is better than both the old stroke and none; it is drawn last.
         """
-        # Those that are drawn first, and one that is not: a stroke may be missing.
         self.actions, self.keep = useful_first(self.actions, self.keep)
-        strokes = min(int(self.keep.sum(1).max()) + 1, self.keep.shape[1])
-        rest = self.actions[:, strokes:], self.keep[:, strokes:]
-        self.actions, self.keep = self.actions[:, :strokes], self.keep[:, :strokes]
-        each = np.arange(len(self.actions))
+        each, strokes = np.arange(len(self.actions)), self.actions.shape[1]
+        turns = np.minimum(self.keep.sum(1) + 1, strokes)
         at = np.zeros(len(self.actions), int)  # the stroke to redraw: what is redrawn goes to the end
-        error = self.error(draw_kept(self.renderer, self.actions, self.keep, self.before))[:, 0]
-        for _ in range(strokes):
-            had = self.keep[each, at]
-            self.keep[each, at] = False
-            others = draw_kept(self.renderer, self.actions, self.keep, self.before)
-            without = self.error(others)[:, 0]
-            action, new_error, _, _ = self.propose(others, 1, None, proposals)
-            old = np.where(had, error, without)
-            drop = had & (without <= np.minimum(old, new_error))
-            change = ~drop & (new_error < old)
-            self.keep[each, at] = had & ~drop & ~change
-            error = np.where(change, new_error, np.where(drop, without, error))
-            rows = np.flatnonzero(change)
-            order = np.argsort(np.arange(strokes)[None] == at[rows, None], axis=1, kind="stable")
-            self.actions[rows] = np.take_along_axis(self.actions[rows], order[..., None], 1)
-            self.keep[rows] = np.take_along_axis(self.keep[rows], order, 1)
-            self.actions[rows, -1], self.keep[rows, -1] = action[rows], True
-            at += ~change
-        self.actions = np.concatenate([self.actions, rest[0]], 1)
-        self.keep = np.concatenate([self.keep, rest[1]], 1)
+        last = turns - 1
+        error = self.error(draw_kept(self.renderer, self.actions, self.keep, self.before), each)[:, 0]
+        for turn in range(turns.max(initial=0)):
+            rows = each[turn < turns]
+            old, had = error[rows], self.keep[rows, at[rows]]
+            self.keep[rows, at[rows]] = False
+            actions, keep = self.actions[rows], self.keep[rows]
+            others = draw_kept(self.renderer, actions, keep, self.before[rows])
+            without = self.error(others, rows)[:, 0]
+            action, new, _, _ = self.propose(others, rows, 1, None, proposals)
+            best = np.minimum(np.where(had, old, without), without)
+            change = new < best
+            self.keep[rows, at[rows]] = had & ~change & (old < without)
+            error[rows] = np.where(change, new, best)
+            for row, drawn in zip(rows[change], action[change], strict=True):
+                first, end = at[row], last[row] + 1
+                self.actions[row, first:end] = np.roll(self.actions[row, first:end], -1, 0)
+                self.keep[row, first:end] = np.roll(self.keep[row, first:end], -1)
+                self.actions[row, end - 1], self.keep[row, end - 1] = drawn, True
+            at[rows] += ~change

@@ -206,7 +206,7 @@ def _pen(thickness: float) -> dict[str, float]:
 
 _SKETCH = Recipe(
     "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=700_000, fewest=4),
+    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, fewest=4),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(

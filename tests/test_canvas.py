@@ -131,9 +131,10 @@ def test_rollouts_keep_few():
 
 def test_refit_works_on_every_kind_of_canvas(targets):
     drawer, blank = Drawer.new(replace(TINY, strokes=3)), torch.zeros_like(targets)
-    actions, canvases = imagine(drawer.network, RealCanvas(RENDERER), targets, blank, 3)
+    code = drawer.network.encode(targets)
+    actions, canvases = imagine(drawer.network, RealCanvas(drawer.renderer), code, blank, 3)
     for compose in ("max", "over", None):
-        drawer.canvas = canvas = CanvasNetwork(6, compose=compose, dots=8).requires_grad_(False)
+        drawer.canvas = canvas = CanvasNetwork(7, compose=compose, dots=8).requires_grad_(False)
         before = [p.clone() for p in canvas.parameters()]
         Refit(drawer, 4, seed=0).step(blank, actions, canvases, 1.0)
         assert all((p != b).any() for p, b in zip(canvas.parameters(), before, strict=True))

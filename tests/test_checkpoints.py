@@ -53,7 +53,7 @@ def test_draw_any_picture(saved, rng):
     picture = np.full((90, 40, 3), 255, np.uint8)
     picture[20:70, 15:25] = 0
     drawing = drawer.draw(picture)
-    assert drawing.actions.dtype == np.float32 and drawing.actions.shape[1] == 6
+    assert drawing.actions.dtype == np.float32 and drawing.actions.shape[1] == 7
     assert drawing.render(100).shape == (100, 100)
     with pytest.raises(ValueError, match="refine must be 0 or more"):
         drawer.draw(picture, refine=-1)

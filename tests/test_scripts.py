@@ -50,7 +50,7 @@ def test_weights_record_how_they_were_made(weights):
     assert config["recipe"]["name"] == "quickstart"
     assert config["drawer"]["command"] == "scripts/train_drawer.py quickstart --preset debug"
     assert config["canvas"]["command"] == "scripts/train_canvas.py quickstart --preset debug"
-    assert config["drawer"]["seed"] == 0 and config["version"] == 2
+    assert config["drawer"]["seed"] == 0 and config["version"] == 3
     assert {"commit", "machine", "data"} <= set(config["drawer"])
     assert config["drawer"]["validation"]["pictures"] == 256 and config["canvas"]["steps"] == 100
     assert {"drawer.safetensors", "canvas.safetensors", "log.jsonl"} <= {p.name for p in weights.iterdir()}
@@ -181,7 +181,7 @@ def test_draw_sketches(sketcher, tmp_path):
     script("draw", tmp_path / "photo.png", "--recipe", sketcher, "--lines", "--gif", *files)
     svg = (tmp_path / "out" / "photo.svg").read_text()
     assert 'viewBox="0 0 150 90"' in svg
-    options = ("--scale", 2, "--stride", 32, "--strokes-per-window", 2)
+    options = ("--scale", 2, "--stride", 32, "--strokes", 2)
     script("draw", tmp_path / "photo.png", "--recipe", sketcher, "-o", tmp_path / "a.json", *options)
     drawing = Drawing.load(tmp_path / "a.json")
     assert drawing.sides == (90, 150) and drawing.renderer.thickness == 5
@@ -239,6 +239,17 @@ def test_reference_and_benchmark(tmp_path):
     script("benchmark", "--preset", "debug", "--out", tmp_path / "b.json")
     rows = json.loads((tmp_path / "b.json").read_text())["rows"]
     assert len(rows) == 11 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
+
+
+def test_frontier(tmp_path):
+    """Its figure and rows; run again it measures nothing anew."""
+    options = ["--preset", "debug", "--out", tmp_path / "f.json", "--figure", tmp_path / "f.png"]
+    script("frontier", "quickstart", *options)
+    rows = json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"]
+    assert set(rows) == {"0+0", "1+0", "random starts"} and (tmp_path / "f.png").stat().st_size > 1000
+    assert 0 < rows["1+0"]["mse_over_blank"] <= rows["0+0"]["mse_over_blank"] < 1
+    script("frontier", "quickstart", *options)
+    assert json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"] == rows
 
 
 @pytest.mark.parametrize(

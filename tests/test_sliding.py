@@ -11,13 +11,11 @@ from PIL import Image
 from agents import Drawer, get_recipe
 from agents.agent import Chance
 from agents.data import Windows
-from agents.drawer import GlimpseNetwork
 from agents.evaluate import evaluate
-from agents.imagine import RealCanvas, imagine
 from agents.page import ORDERS, Page, draw_page, shrink
-from agents.recipes import DrawerOptions
 from drawenv import BezierRenderer, Drawing
-from drawenv.metrics import chamfer, near_iou, seam_score
+from drawenv.drawing import draw_kept
+from drawenv.metrics import chamfer, near_iou, seam_score, squared_error
 
 RENDERER = BezierRenderer(None)
 SPEC = RENDERER.action_spec
@@ -34,14 +32,14 @@ def lines(height, width):
     return ink
 
 
-def one_line(targets, before):
+def one_line(targets, before, old=None, last=True):
     """Draws the same stroke in every window: (8, 16) to (40, 16), 3 px wide."""
     action = SPEC.to_action(np.array([8, 16, 24, 16, 40, 16, 3], np.float32))
-    return np.tile(action, (len(targets), 1, 1))
+    return np.tile(action, (len(targets), 1, 1)), np.ones((len(targets), 1), bool)
 
 
-def nothing(targets, before):
-    return np.zeros((len(targets), 0, 7), np.float32)
+def nothing(targets, before, old, last):
+    return np.zeros((len(targets), 0, 7), np.float32), np.ones((len(targets), 0), bool)
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (1, 1), (1, 500), (64, 64), (65, 200), (300, 40)])
@@ -103,15 +101,21 @@ def test_strokes_land_where_their_windows_are():
 def test_page_is_what_the_drawing_shows(order, rng):
     """What windows were shown as drawn is what the drawing renders, to the rounding of a pixel."""
 
-    def scribble(targets, before):
+    def scribble(targets):
         return SPEC.sample(3 * len(targets), rng).reshape(-1, 3, 7)
 
     ink = lines(150, 200)
     page = Page(ink, RENDERER)
     for windows in page.batches(order):
-        page.paint(windows, scribble(windows, None), least=-1e9)
+        page.paint(windows, scribble(windows), None, least=-1e9)
     assert len(page.strokes) > 20
-    physical = np.stack(page.strokes)
+    shown = page.canvas.copy()
+    for windows in page.phases():  # what is taken off the page is put on it again
+        actions, keep = page.erase(windows)
+        assert (page.canvas <= shown).all()
+        page.paint(windows, actions, keep, least=-1e9)
+    np.testing.assert_array_equal(page.canvas, shown)
+    physical = page.strokes
     whole = RENDERER.on_page(ink.shape)
     drawn = Drawing(whole.action_spec.to_action(physical), whole).render()
     np.testing.assert_allclose(drawn.astype(int), page.canvas[:150, :200], atol=2)
@@ -124,18 +128,24 @@ def test_what_is_not_worth_it_is_not_drawn():
     stroke = SPEC.to_action(np.array([10, 16, 16, 16, 38, 16, 4], np.float32))[None, None]
     first = np.array([[0, 0]])
     page = Page(ink, RENDERER)
-    assert not page.paint(first, stroke, least=0.3).any() and page.canvas.max() == 0
-    assert page.paint(first, stroke, least=-0.3).all() and page.canvas.max() == 255
-    assert not page.paint(first, stroke, least=-1e9).any()  # it would change nothing now
+
+    def painted(page, least, keep=None):
+        page.paint(first, stroke, keep, least)
+        return page.drawn(first)[1].all()
+
+    assert not painted(page, 0.3) and page.canvas.max() == 0
+    assert not painted(page, -0.3, np.zeros((1, 1), bool)) and page.canvas.max() == 0
+    assert painted(page, -0.3) and page.canvas.max() == 255
+    assert not painted(page, -1e9)  # it would change nothing now
     ink[14:18, 8:40] = 255
-    assert Page(ink, RENDERER).paint(first, stroke, least=0.9).all()
+    assert painted(Page(ink, RENDERER), 0.9)
 
 
 def test_scale_and_levels():
     """A page shrunk twice: strokes twice as long and thick; the next level sees their ink."""
     seen = []
 
-    def look(targets, before):
+    def look(targets, before, old, last):
         seen.append((targets.copy(), before.copy()))
         return one_line(targets, before)
 
@@ -157,8 +167,9 @@ def test_scale_and_levels():
 def test_pen_of_one_width_grows_with_the_scale():
     pen = BezierRenderer(3.0)
 
-    def stroke(targets, before):
-        return one_line(targets, before)[..., :6]
+    def stroke(targets, before, old, last):
+        actions, keep = one_line(targets, before)
+        return actions[..., :6], keep
 
     drawing = draw_page(stroke, pen, lines(128, 128), scale=2, levels=ANY)
     assert drawing.renderer.thickness == 6.0
@@ -201,33 +212,6 @@ def test_memory_is_bounded():
         assert len(drawing) == (side // 64) ** 2
     # Twice the page (ink and canvas) and what 256 windows of two layers take: 16 MB.
     assert peaks[1] < 8 + 5 * 256 * 64 * 64 * 2 / 1e6, peaks
-
-
-def test_glimpse_network_draws_where_ink_is(rng):
-    """Untrained already: what it draws lies about the missing ink."""
-    torch.manual_seed(0)
-    network = GlimpseNetwork(SPEC, DrawerOptions(width=32, hidden=32))
-    target = torch.zeros(4, 1, 64, 64)
-    for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
-        target[k, :, y - 4 : y + 4, x - 4 : x + 4] = 1
-    actions, _ = imagine(network, RealCanvas(RENDERER), target, torch.zeros_like(target), 3)
-    assert actions.shape == (4, 3, 7) and actions.abs().max() <= 1
-    ends = SPEC.to_physical(actions.detach().numpy())[:, :, [0, 1]]
-    for k, (y, x) in enumerate([(8, 8), (8, 56), (56, 8), (56, 56)]):
-        assert np.abs(ends[k] - (x, y)).max() < 16  # half of the way to the picture's middle is 12
-
-
-@pytest.mark.parametrize("half", [False, True])
-def test_glimpse_network_cuts_out_the_right_place(half):
-    network = GlimpseNetwork(SPEC, DrawerOptions(side=8))
-    network.half_precision = half
-    picture = torch.arange(2 * 64 * 64.0).view(2, 1, 64, 64)
-    _, padded, coarse = network.encode(picture)
-    seen = network.glimpse(padded, torch.tensor([[30, 12], [0, 64]])).view(2, 8, 8)
-    torch.testing.assert_close(seen[0], picture[0, 0, 8:16, 26:34])
-    assert (seen[1, 4:] == 0).all() and (seen[1, :4, :4] == 0).all()  # beyond the corner
-    torch.testing.assert_close(seen[1, :4, 4:], picture[1, 0, 60:, :4])
-    assert coarse.shape == (2, 1, 16, 16)
 
 
 TINY = get_recipe("sketch-10").debug()
@@ -277,13 +261,13 @@ def test_refining_windows_never_makes_them_worse(drawer):
     rng = np.random.default_rng(3)
     targets = 255 * (rng.random((6, 1, 64, 64)) < 0.1).astype(np.uint8)
     before = np.roll(targets, 5, 3)
-    real, errors = RealCanvas(drawer.renderer), []
-    for refine in (0, 4):
-        canvas = torch.from_numpy(before / 255).float()
-        for action in torch.from_numpy(drawer.actions(targets, before, refine)).unbind(1):
-            canvas = real(canvas, action)
-        errors.append((canvas - torch.from_numpy(targets / 255)).square().sum((1, 2, 3)))
-    assert (errors[1] <= errors[0] + 1e-3).all()
+    errors = []
+    for rounds, refine in ((0, 0), (0, 4), (1, 0), (1, 4)):
+        strokes = drawer.choose(targets, before, 4, rounds, refine)
+        errors.append(squared_error(draw_kept(drawer.renderer, *strokes, before), targets))
+    assert (
+        (errors[1] <= errors[0]).all() and (errors[2] <= errors[0]).all() and (errors[3] <= errors[2]).all()
+    )
 
 
 def test_windows_show_what_was_drawn(data):

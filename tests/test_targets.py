@@ -277,3 +277,11 @@ def test_hints_must_match_their_targets():
     with pytest.raises(ValueError, match="4 targets need as many hints, got 3"):
         ArrayTargets(targets, hints=np.zeros((3, 8, 8), np.uint8))
     assert ArrayTargets(targets).sample_pairs(1, np.random.default_rng(0))[0] is None
+
+
+def test_omniglot_in_other_widths(data):
+    """The same characters, with about half and twice the ink."""
+    thin, normal, wide = (load_targets(f"omniglot{s}:test").images for s in ("-thin", "", "-wide"))
+    assert len(thin) == len(normal) == len(wide)
+    ink = [x.reshape(len(x), -1).sum(1, np.int64) for x in (thin, normal, wide)]
+    assert 0.35 < np.median(ink[0] / ink[1]) < 0.55 and 1.5 < np.median(ink[2] / ink[1]) < 2.1

@@ -30,6 +30,8 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "mnist": load_mnist,
     "colormnist": load_color_mnist,
     "omniglot": load_omniglot,
+    "omniglot-thin": partial(load_omniglot, line=3),
+    "omniglot-wide": partial(load_omniglot, line=13),
     "plans": load_plans,
     "floorplans": load_floorplans,
     "frames": partial(load_scenes, kind=Frames),
@@ -48,7 +50,8 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
         targets: a name, a folder of pictures, a uint8 array, or an object derived from ``Targets``,
             which is returned as it is. Names: ``"symbols"``, ``"symbols-2"`` (of at most
             two strokes), ``"mnist"``, ``"colormnist"`` (gray hints, targets in the colour of the
-            digit), ``"omniglot"``, ``"plans"`` (built-in floor plans, targets their rooms as boxes),
+            digit), ``"omniglot"`` (and ``"omniglot-thin"``, ``"omniglot-wide"``: lines half and twice as
+            wide), ``"plans"`` (built-in floor plans, targets their rooms as boxes),
             ``"floorplans"`` (real ones), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3
             boxes; ``"prisms-1"`` and ``"prisms-3"`` of just that many), ``"sketches"``,
             ``"openmoji"``; ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth
