@@ -157,7 +157,7 @@ def draw_figures(folder: Path, debug: bool) -> None:
     for name, (recipe, refine) in PICTURES.items():
         drawer = Drawer.from_pretrained(recipe)
         path, most = folder / f"{name}.png", 2 if debug else None
-        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, 0, 0 if debug else refine, most)
+        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, 2, 0 if debug else refine, most)
         print(f"{name} ({recipe}) -> {path}")
 
 
