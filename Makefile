@@ -33,14 +33,16 @@ EVALUATE := $(BIN)/python scripts/evaluate.py
 results: setup
 	mkdir -p results
 	$(EVALUATE) quickstart --out results/quickstart.json
+	$(EVALUATE) quickstart --effort 2 --out results/quickstart-effort.json
 	$(EVALUATE) mnist-4 --out results/mnist-4.json
 	$(EVALUATE) mnist-4 --effort 2 --out results/mnist-4-effort.json
-	$(EVALUATE) mnist-4 --effort 2 --refine 50 --out results/mnist-4-refined.json
+	$(EVALUATE) mnist-4 --effort 2 --refine 50 --limit 1000 --out results/mnist-4-refined.json
 	$(EVALUATE) mnist-4 --agent random --out results/mnist-4-random.json
 	$(EVALUATE) mnist-20 --out results/mnist-20.json
+	$(EVALUATE) mnist-20 --effort 2 --limit 2000 --out results/mnist-20-effort.json
 	$(EVALUATE) mnist-20 --strokes 4 --out results/mnist-20-four.json
 	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --out results/mnist-20-four-effort.json
-	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --limit 2000 --out results/mnist-20-four-refined.json
+	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --limit 1000 --out results/mnist-20-four-refined.json
 	for lines in "" -thin -wide; do \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --out results/omniglot-4$$lines.json || exit 1; \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --effort 2 --out results/omniglot-4$$lines-effort.json \

@@ -336,6 +336,7 @@ class Drawer(ModelHubMixin):
         pixels = start.mul(255).round().byte().cpu().numpy()
         chosen = plan(self.network, self.renderer, code, pixels, strokes, proposals, rounds, old)
         if refine and goal is not None:
-            real = RealCanvas(self.renderer)
-            chosen = refine_strokes(self.canvas, real, goal, start, chosen, refine)
+            # Windows overlap: strokes that move far leave their neighbours', which counted on them.
+            real, lr = RealCanvas(self.renderer), 0.01 if self.recipe.stride else 0.04
+            chosen = refine_strokes(self.canvas, real, goal, start, chosen, refine, lr)
         return chosen

@@ -24,7 +24,7 @@ def useful_first(actions: np.ndarray, keep: np.ndarray) -> Strokes:
 
 def refine_strokes(
     canvas: CanvasFunction, real: CanvasFunction, target: Tensor, before: Tensor, strokes: Strokes,
-    steps: int,
+    steps: int, lr: float,
 ) -> Strokes:  # fmt: skip
     """``refine_actions`` of those strokes that are drawn: ``(actions, keep)``, those drawn first."""
     actions, keep = useful_first(*strokes)
@@ -33,7 +33,7 @@ def refine_strokes(
     moved = torch.from_numpy(actions[:, :drawn]).to(target.device)
     kept = torch.from_numpy(keep[:, :drawn]).to(target.device)
     if drawn:
-        moved = refine_actions(canvas, real, target, before, moved, steps, kept)
+        moved = refine_actions(canvas, real, target, before, moved, steps, kept, lr)
     return np.concatenate([moved.cpu().numpy(), rest], 1), keep
 
 
@@ -44,9 +44,9 @@ def refine_actions(
     """Gradient descent on the actions themselves, picture by picture.
 
     Args:
-        canvas: a differentiable canvas function, for the gradient. The learned C, not
-            straight-through: its own values fit its gradient better than the real ones do.
-        real: the canvas function that decides which actions are best.
+        canvas: a differentiable canvas function, for the gradient: the learned C.
+        real: the canvas function whose error counts: C says only how it changes. Where the error was C's too,
+            strokes moved to where C errs in their favour.
         target: ``[B, c, H, W]`` in [0, 1], compared with the first c channels of a canvas.
         before: the canvas that the strokes are drawn on, ``[B, C, H, W]``.
         actions: ``[B, strokes, n]``, where to start.
@@ -58,24 +58,29 @@ def refine_actions(
         For each picture the best actions met, by ``real``; never worse than ``actions``.
     """
 
-    def error(function: CanvasFunction, moving: Tensor) -> Tensor:
+    def drawn(function: CanvasFunction, moving: Tensor) -> Tensor:
         x = before
         for k in range(moving.shape[1]):
             new = function(x, moving[:, k])
             x = new if keep is None else torch.where(keep[:, k, None, None, None], new, x)
-        return (x[:, : target.shape[1]] - target).square().sum((1, 2, 3))  # [B]
+        return x[:, : target.shape[1]]
+
+    def error(x: Tensor) -> Tensor:
+        return (x - target).square().sum((1, 2, 3))  # [B]
 
     moving = actions.clone().requires_grad_()
     optimizer = torch.optim.Adam([moving], lr=lr, betas=(0.9, 0.95))
-    best, best_error = actions.clone(), error(real, actions)
+    shown = drawn(real, actions)
+    best, best_error = actions.clone(), error(shown)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
         optimizer.zero_grad()
         with torch.enable_grad():
-            error(canvas, moving).sum().backward()
+            ((shown - target) * drawn(canvas, moving)).sum().backward()
         optimizer.step()
         now = moving.detach().clamp_(-1, 1)
-        now_error = error(real, now)
+        shown = drawn(real, now)
+        now_error = error(shown)
         better = now_error < best_error
         best[better], best_error[better] = now[better], now_error[better]
     return best

@@ -91,7 +91,7 @@ class Trainer:
 
     def __init__(self, drawer: Drawer, seed: int = 0):
         self.drawer, self.recipe, network = drawer, drawer.recipe, drawer.network
-        self.rng = np.random.default_rng(seed)  # of the strokes that are redrawn
+        self.rng = np.random.default_rng((seed, processes.rank()))  # of the strokes that are redrawn
         network.half_precision = bfloat16_is_fast(drawer.device)
         network.requires_grad_(True).train()
         adam_only = (

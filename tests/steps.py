@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from agents import Drawer, get_recipe, processes
+from agents import Drawer, get_recipe, processes, train
 from agents.data import Batch
-from agents.train import Trainer
 
 
 def main(out: str) -> None:
@@ -19,7 +18,8 @@ def main(out: str) -> None:
     recipe = get_recipe("quickstart").debug()
     recipe = replace(recipe, size=32, train=replace(recipe.train, batch=8))
     torch.manual_seed(0)
-    trainer = Trainer(Drawer.new(recipe))
+    train.REDRAW = 0.0  # what is drawn anew is chosen at random, by each process for itself
+    trainer = train.Trainer(Drawer.new(recipe))
     trainer.drawer.network.half_precision = False
     trainer.drawer.canvas.requires_grad_(False)
     pictures = torch.rand(3, 8, 1, 32, 32)

@@ -48,7 +48,7 @@ def test_vec_env_steps_as_single_environments_do():
     np.testing.assert_array_equal(ours.reset(), theirs.reset())
     rng = np.random.default_rng(0)
     for step in range(7):
-        actions = rng.uniform(-1, 1, (2, 6)).astype(np.float32)
+        actions = rng.uniform(-1, 1, (2, 7)).astype(np.float32)
         a, b = ours.step(actions), theirs.step(actions)
         for mine, other in zip(a[:3], b[:3], strict=True):
             np.testing.assert_allclose(mine, other, atol=1e-6)
@@ -66,7 +66,7 @@ def test_vec_env_is_one_that_sb3_accepts():
     env = VecMonitor(CanvasVecEnv.of(RECIPE, 4))
     assert env.observation_space.shape == (3, 64, 64) and env.reset().shape == (4, 3, 64, 64)
     for _ in range(3):
-        _, _, dones, infos = env.step(np.zeros((4, 6), np.float32))
+        _, _, dones, infos = env.step(np.zeros((4, 7), np.float32))
     assert dones.all() and all(info["episode"]["l"] == 3 for info in infos)
     assert all(info["episode"]["r"] <= 1 for info in infos)
     assert env.get_attr("num_envs") == [4] * 4 and env.env_is_wrapped(gym.Wrapper, 0) == [False]

@@ -1,9 +1,12 @@
 """What all scripts share."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from scripts import frontier
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,3 +24,17 @@ def test_errors_of_any_kind_get_one_line():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment
     )
     assert done.returncode == 2 and done.stderr == "error: KeyError: 'depth' (DRAWENV_DEBUG=1 shows where)\n"
+
+
+def test_frontier(tmp_path, capsys):
+    """Its figure and rows; run again it measures nothing anew."""
+    options = frontier.Arguments(
+        ("quickstart",), out=tmp_path / "f.json", figure=tmp_path / "f.png", preset="debug"
+    )
+    frontier.main(options)
+    rows = json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"]
+    assert set(rows) == {"0+0", "1+0", "random starts"} and (tmp_path / "f.png").stat().st_size > 1000
+    assert 0 < rows["1+0"]["mse_over_blank"] <= rows["0+0"]["mse_over_blank"] < 1
+    frontier.main(options)
+    assert json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"] == rows
+    assert "1+0" in capsys.readouterr().out

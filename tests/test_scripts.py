@@ -241,17 +241,6 @@ def test_reference_and_benchmark(tmp_path):
     assert len(rows) == 11 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
 
 
-def test_frontier(tmp_path):
-    """Its figure and rows; run again it measures nothing anew."""
-    options = ["--preset", "debug", "--out", tmp_path / "f.json", "--figure", tmp_path / "f.png"]
-    script("frontier", "quickstart", *options)
-    rows = json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"]
-    assert set(rows) == {"0+0", "1+0", "random starts"} and (tmp_path / "f.png").stat().st_size > 1000
-    assert 0 < rows["1+0"]["mse_over_blank"] <= rows["0+0"]["mse_over_blank"] < 1
-    script("frontier", "quickstart", *options)
-    assert json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"] == rows
-
-
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
