@@ -28,7 +28,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check --python .venv
 
-# Every figure of the README's tables, but for what a training run is needed; about an hour on two cores.
+# Every figure of the README's tables, but for what a training run is needed; about two hours on two cores.
 EVALUATE := $(BIN)/python scripts/evaluate.py
 results: setup
 	mkdir -p results
@@ -36,13 +36,13 @@ results: setup
 	$(EVALUATE) quickstart --effort 2 --out results/quickstart-effort.json
 	$(EVALUATE) mnist-4 --out results/mnist-4.json
 	$(EVALUATE) mnist-4 --effort 2 --out results/mnist-4-effort.json
-	$(EVALUATE) mnist-4 --effort 2 --refine 50 --limit 1000 --out results/mnist-4-refined.json
+	$(EVALUATE) mnist-4 --effort 2 --refine 50 --out results/mnist-4-refined.json
 	$(EVALUATE) mnist-4 --agent random --out results/mnist-4-random.json
 	$(EVALUATE) mnist-20 --out results/mnist-20.json
-	$(EVALUATE) mnist-20 --effort 2 --limit 2000 --out results/mnist-20-effort.json
+	$(EVALUATE) mnist-20 --effort 2 --out results/mnist-20-effort.json
 	$(EVALUATE) mnist-20 --strokes 4 --out results/mnist-20-four.json
 	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --out results/mnist-20-four-effort.json
-	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --limit 1000 --out results/mnist-20-four-refined.json
+	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --out results/mnist-20-four-refined.json
 	for lines in "" -thin -wide; do \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --out results/omniglot-4$$lines.json || exit 1; \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --effort 2 --out results/omniglot-4$$lines-effort.json \
@@ -51,7 +51,7 @@ results: setup
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
 	$(EVALUATE) sketch-10 --effort 2 --out results/sketch-10-effort.json
-	$(EVALUATE) sketch-10 --effort 2 --refine 50 --limit 32 --out results/sketch-10-refined.json
+	$(EVALUATE) sketch-10 --effort 2 --refine 50 --out results/sketch-10-refined.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done

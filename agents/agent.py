@@ -10,22 +10,14 @@ import numpy as np
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 
+from agents import weights
 from agents.canvas import CanvasNetwork, make_canvas, resized
-from agents.drawer import Network, make_network
+from agents.drawer import DrawerNetwork, Network, make_network
 from agents.imagine import RealCanvas
 from agents.improve import Strokes, refine_strokes, useful_strokes
 from agents.page import Order, draw_page
 from agents.plan import PROPOSALS, plan
 from agents.recipes import RECIPES, Recipe, get_recipe
-from agents.weights import (
-    PRETRAINED,
-    VERSION,
-    load_weights,
-    read_config,
-    read_recipe,
-    save_weights,
-    write_config,
-)  # fmt: skip
 from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
 from drawenv.targets.pictures import read_channels, squares
@@ -41,6 +33,7 @@ class Agent(Protocol):
         recipe: the task.
         renderer: the real renderer R.
         learned_through: the canvas network C that it learned through; None if there is none.
+        redraws: whether it can draw a stroke anew with the others in place; else no effort is made.
     """
 
     recipe: Recipe
@@ -48,6 +41,9 @@ class Agent(Protocol):
 
     @property
     def learned_through(self) -> CanvasNetwork | None: ...
+
+    @property
+    def redraws(self) -> bool: ...
 
     def choose(
         self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
@@ -58,7 +54,7 @@ class Agent(Protocol):
         Args:
             hints: uint8 ``[n, C', side, side]``; resized to what the recipe says.
             before: the canvases to draw on, uint8 ``[n, C, size, size]``.
-            proposals: how many strokes are judged for each that is drawn.
+            proposals: how many strokes are judged for each that is drawn, by an agent that redraws.
             rounds: how often each stroke is redrawn.
             refine: gradient steps on the strokes afterwards.
             strokes: how many; the recipe's if None.
@@ -79,9 +75,9 @@ def draw(
 ) -> list[Drawing]:  # fmt: skip
     """Drawings of a batch of pictures uint8 ``[n, C', side, side]``, light ink on black.
 
-    ``effort`` is the number of rounds in which each stroke is redrawn; with 0 nothing is proposed and judged
-    either. ``refine`` is the number of gradient steps on the strokes afterwards. With ``prune`` strokes are
-    left out that bring the drawing no closer to the agent's goal, or, where it has none, that do not show.
+    ``effort`` is the number of rounds in which each stroke is redrawn, by an agent that can; 0 is one pass.
+    ``refine`` gradient steps on the strokes follow. With ``prune`` strokes are left out that bring the
+    drawing no closer to the agent's goal, or, where it has none, that do not show.
     If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``.
     """
 
@@ -127,13 +123,14 @@ def draw_any_size(
         raise ValueError(f"{recipe.name} draws a picture at once, not window by window")
 
     def choose(targets: np.ndarray, before: np.ndarray, old: Strokes | None, last: bool) -> Strokes:
-        steps = refine if last else 0  # when the neighbours are in place
-        rounds = int(old is not None)
+        rounds, steps = int(old is not None), refine if last else 0  # when the neighbours are in place
         return agent.choose(targets, before, PROPOSALS if effort else 1, rounds, steps, strokes, old)
 
+    if effort < 0:
+        raise ValueError(f"effort must be at least 0, got {effort}")
     return draw_page(
-        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels, effort,
-        order, scale, recipe.size, report, log,
+        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels,
+        effort if agent.redraws else 0, order, scale, recipe.size, report, log,
     )  # fmt: skip
 
 
@@ -145,6 +142,8 @@ class Chance:
         seed: of the strokes.
         strokes: how many; the recipe's if None, 0 draws nothing.
     """
+
+    redraws = False
 
     def __init__(self, agent: Agent, seed: int = 0, strokes: int | None = None):
         self.agent, self.recipe, self.renderer = agent, agent.recipe, agent.renderer
@@ -159,11 +158,11 @@ class Chance:
         self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
         strokes: int | None = None, old: Strokes | None = None,
     ) -> Strokes:  # fmt: skip
-        """See ``Agent.choose``; nothing is redrawn or refined."""
-        wanted = (strokes, self.strokes, self.recipe.strokes)
+        """See ``Agent.choose``; nothing is refined."""
+        wanted = (self.strokes, strokes, self.recipe.strokes)
         count = next(n for n in wanted if n is not None)
         shape = (len(hints), count, len(self.renderer.action_spec))
-        return old or (self.rng.uniform(-1, 1, shape).astype(np.float32), np.ones(shape[:2], bool))
+        return self.rng.uniform(-1, 1, shape).astype(np.float32), np.ones(shape[:2], bool)
 
 
 class Drawer(ModelHubMixin):
@@ -182,10 +181,10 @@ class Drawer(ModelHubMixin):
     def __init__(self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None):
         self.recipe, self.network, self.canvas = recipe, network, canvas
         self.renderer = recipe.renderer()
-        self.config = config or {"version": VERSION, "recipe": recipe.as_dict()}
+        self.config = config or {"version": weights.VERSION, "recipe": recipe.as_dict()}
 
     @classmethod
-    def new(cls, recipe: Recipe, version: int = VERSION) -> Drawer:
+    def new(cls, recipe: Recipe, version: int = weights.VERSION) -> Drawer:
         """An untrained drawer for a recipe."""
         canvas = make_canvas(recipe)
         return cls(recipe, make_network(recipe, version), canvas)
@@ -200,6 +199,11 @@ class Drawer(ModelHubMixin):
         self.network.to(device)
         self.canvas.to(device)
         return self
+
+    @property
+    def redraws(self) -> bool:
+        """Not with weights up to version 2."""
+        return isinstance(self.network, DrawerNetwork)
 
     @property
     def learned_through(self) -> CanvasNetwork | None:
@@ -218,13 +222,13 @@ class Drawer(ModelHubMixin):
         """
         name = str(pretrained_model_name_or_path)
         if not Path(name).is_dir() and "/" not in name:
-            if not (PRETRAINED / get_recipe(name).name).is_dir():
-                have = ", ".join(r for r in RECIPES if (PRETRAINED / r).is_dir())
+            if not (weights.PRETRAINED / get_recipe(name).name).is_dir():
+                have = ", ".join(r for r in RECIPES if (weights.PRETRAINED / r).is_dir())
                 raise FileNotFoundError(
                     f"no pretrained weights for {name!r} (there are: {have}); train them with "
                     f"scripts/train_drawer.py {name}, then give that folder"
                 )
-            name = str(PRETRAINED / name)
+            name = str(weights.PRETRAINED / name)
         if Path(name).is_dir():
             return cls._from_pretrained(model_id=name).to(device)
         try:
@@ -249,17 +253,17 @@ class Drawer(ModelHubMixin):
                 allow_patterns=["*.safetensors", "config.json"],
             )
             folder = Path(downloaded)
-        recipe, config = read_recipe(folder), read_config(folder)
+        recipe, config = weights.read_recipe(folder), weights.read_config(folder)
         drawer = cls.new(recipe, config.get("version", 1))
         drawer.config = config
-        load_weights(drawer.canvas, folder / "canvas.safetensors")
-        load_weights(drawer.network, folder / "drawer.safetensors")
+        weights.load_weights(drawer.canvas, folder / "canvas.safetensors")
+        weights.load_weights(drawer.network, folder / "drawer.safetensors")
         return drawer
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        save_weights(self.canvas, save_directory / "canvas.safetensors")
-        save_weights(self.network, save_directory / "drawer.safetensors")
-        write_config(save_directory, **self.config)
+        weights.save_weights(self.canvas, save_directory / "canvas.safetensors")
+        weights.save_weights(self.network, save_directory / "drawer.safetensors")
+        weights.write_config(save_directory, **self.config)
 
     def draw(
         self, image, effort: int = EFFORT, refine: int = 0, invert: str = "auto", strokes: int | None = None,

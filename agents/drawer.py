@@ -70,12 +70,14 @@ class DrawerNetwork(nn.Module):
     place: Tensor
     middle: Tensor
     at: Tensor
+    view_axes: Tensor
 
     def __init__(self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None):
         super().__init__()
         spec, views = renderer.action_spec, renderer.views
         axes = sorted({axis for view in views for axis in view})
         self.views = [(axes.index(across), axes.index(down)) for across, down in views]
+        self.register_buffer("view_axes", torch.tensor(self.views), persistent=False)  # [views, 2]
         self.shown, self.size, self.side, self.lstm = renderer.shown, size, o.side, o.lstm
         self.ink = renderer.compose == "max"
         self.half_precision = False
@@ -205,9 +207,8 @@ class DrawerNetwork(nn.Module):
         batch, k, _ = place.shape
         corner = place.detach().round().long()
         middle = place + (corner - place).detach()  # whole pixels, with a gradient
-        views = torch.tensor(self.views, device=corner.device)
         with self.autocast():
-            crop = self.crop(look.pair, corner[:, :, views].transpose(1, 2).flatten(0, 1))
+            crop = self.crop(look.pair, corner[:, :, self.view_axes].transpose(1, 2).flatten(0, 1))
             crop = F.silu(self.embed(crop)).view(batch, len(self.views), k, -1)
             crop = crop.transpose(1, 2).flatten(2)  # [B, k, views * patches * EMBED]
             x = self.from_crop(crop) + self.from_memory(look.memory)[:, None]

@@ -19,9 +19,8 @@ CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def imagine(
-    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
-    sample: bool = False,
-) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
+    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int
+) -> tuple[Tensor, list[Tensor]]:
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).
 
     Args:
@@ -30,7 +29,6 @@ def imagine(
         code: what ``network.encode`` gave for the hint.
         before: the canvases to begin on, ``[B, C, H, W]``.
         strokes: how many.
-        sample: see ``DrawerNetwork.forward``.
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1] and the canvas after each stroke, a list of
@@ -38,7 +36,7 @@ def imagine(
     """
     x, state, actions, canvases = before, None, [], []
     for k in range(strokes):
-        action, state = network(code, x, strokes - k, state, sample)
+        action, state = network(code, x, strokes - k, state)
         x = canvas(x, action)
         actions.append(action)
         canvases.append(x)

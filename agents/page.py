@@ -144,10 +144,20 @@ class Page:
     def erase(self, windows: np.ndarray) -> Strokes:
         """Take the windows' strokes off the page, and return them."""
         gone = self.drawn(windows)
+        margin = self.size // 2  # further out no stroke of a window reaches
+        near = np.zeros_like(self.inked)  # windows whose strokes may lie in what is cleared
+        far = (self.size + 2 * margin) // self.stride
         for row, column in windows.tolist():
             del self.own[row, column]
-        self.canvas[:] = 0
-        self._draw(self.strokes)
+            near[max(row - far, 0) : row + far + 1, max(column - far, 0) : column + far + 1] = True
+            top, left = row * self.stride - margin, column * self.stride - margin
+            sides = self.size + 2 * margin
+            self.canvas[max(top, 0) : top + sides, max(left, 0) : left + sides] = 0
+        # Ink is the larger value: what is drawn again outside changes nothing there.
+        self._draw(self.below)
+        for row, column in np.argwhere(near).tolist():
+            if (row, column) in self.own:
+                self._draw(self.own[row, column][2])
         return gone
 
     @property

@@ -41,8 +41,6 @@ def plan(
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
     """
     if not isinstance(network, DrawerNetwork):  # of weights up to version 2: it has no places to propose
-        if old:
-            return old
         start = to_unit(before, code[0].device if code[0] is not None else "cpu")
         actions, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
         return actions.cpu().numpy(), np.ones(actions.shape[:2], bool)

@@ -94,11 +94,8 @@ class Trainer:
         self.rng = np.random.default_rng((seed, processes.rank()))  # of the strokes that are redrawn
         network.half_precision = bfloat16_is_fast(drawer.device)
         network.requires_grad_(True).train()
-        adam_only = (
-            "head",
-            "memory",
-            "where",
-        )  # under Muon the memory saturates after some thousand pictures
+        # Under Muon the memory saturates after some thousand pictures.
+        adam_only = ("head", "memory", "where")
         train = self.recipe.train
         self.optimizer = MuonAdam(network, train.lr, train.matrix_lr, adam_only)
         batch = -(-train.batch // processes.count())
@@ -132,9 +129,8 @@ class Trainer:
         with network.autocast():  # the outermost context keeps the weights in half precision
             code = network.encode(hint)
             actions, canvases = imagine(network, self.through, code, before, strokes)
-        if drawn:
-            drawn(actions.detach())
-        with network.autocast():
+            if drawn:
+                drawn(actions.detach())
             redrawn = self.redraw(cast(Code, code), before, actions.detach())
         o = recipe.loss
         blur = max(0.0, 1 - done / o.blur_until)

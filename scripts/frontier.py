@@ -48,15 +48,12 @@ class Arguments:
 def found(recipe, images: np.ndarray, starts: int, seed: int, device) -> dict:
     """What gradient descent finds from random starts."""
     from agents.canvas import to_unit
-    from agents.oracle import found_strokes
+    from agents.oracle import found_errors
 
-    begun, errors = time.perf_counter(), []
-    for i, batch in enumerate(to_unit(images, device).split(10)):
-        _, error = found_strokes(batch, recipe.renderer(), recipe.strokes, 150, starts, seed=seed + i)
-        errors += error.tolist()
+    targets, begun = to_unit(images, device), time.perf_counter()
+    mse = found_errors(targets, recipe.renderer(), recipe.strokes, 150, starts, seed).mean().item()
     milliseconds = (time.perf_counter() - begun) / len(images) * 1e3
-    blank = np.square(images / 255).mean()
-    return {"mse_over_blank": float(np.mean(errors) / recipe.size**2 / blank), "milliseconds": milliseconds}
+    return {"mse_over_blank": mse / targets.square().mean().item(), "milliseconds": milliseconds}
 
 
 def draw_figure(results: dict, path: Path) -> None:
@@ -96,10 +93,13 @@ def main(arguments: Arguments) -> None:
 
     debug = arguments.preset == "debug"
     device = prepare(arguments.device, threads=1)
-    results: dict = {"recipes": {}}
+    options = {"n": arguments.n, "starts": arguments.starts, "seed": arguments.seed}
+    results: dict = {"recipes": {}} | options
     if arguments.out.exists():
         results = json.loads(arguments.out.read_text())
-    results |= provenance(arguments.seed) | {"n": arguments.n, "starts": arguments.starts}
+        if any(results[name] != value for name, value in options.items()):
+            raise ValueError(f"{arguments.out} holds results of other settings: choose another --out")
+    results |= provenance(arguments.seed)
     settings = SETTINGS[:2] if debug else SETTINGS
     with progress(transient=True) as bar:
         task = bar.add_task("", total=len(arguments.recipes) * (len(settings) + 1), note="")
@@ -122,15 +122,11 @@ def main(arguments: Arguments) -> None:
                 arguments.out.parent.mkdir(parents=True, exist_ok=True)
                 arguments.out.write_text(json.dumps(results, indent=1) + "\n")
             bar.update(task, advance=1, note=f"{name}, random starts")
-            if (
-                isinstance(drawer.renderer, BezierRenderer)
-                and not recipe.stride
-                and "random starts" not in rows
-            ):
-                few = pictures.spread(2 if debug else 50).images
-                rows["random starts"] = found(
-                    recipe, few, 1 if debug else arguments.starts, arguments.seed, device
-                )
+            curves = isinstance(drawer.renderer, BezierRenderer) and not recipe.stride
+            if curves and "random starts" not in rows:
+                few, starts = (2, 1) if debug else (50, arguments.starts)
+                images = pictures.spread(few).images
+                rows["random starts"] = found(recipe, images, starts, arguments.seed, device)
                 arguments.out.write_text(json.dumps(results, indent=1) + "\n")
     for name, rows in results["recipes"].items():
         for key, row in rows.items():

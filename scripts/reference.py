@@ -14,7 +14,7 @@ from scripts.common import Device, prepare, print_result, progress, run
 @dataclass
 class Arguments:
     """Optimise the strokes of N test pictures one by one; prints the mean squared error, and on the same
-    pictures that of the drawer with and without refinement.
+    pictures that of the drawer in one pass, with effort, and refined.
     """
 
     recipe: Annotated[str, tyro.conf.Positional]
@@ -44,12 +44,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    import torch
 
     from agents import Drawer
     from agents.canvas import to_unit
     from agents.evaluate import evaluate
-    from agents.oracle import found_strokes
+    from agents.oracle import found_errors
     from agents.recipes import get_recipe
     from agents.weights import PRETRAINED
     from drawenv import ArrayTargets, BezierRenderer, load_pictures
@@ -64,18 +63,13 @@ def main(arguments: Arguments) -> None:
     images = load_pictures(f"{recipe.targets}:{arguments.split}", recipe.size).images
     images = images[:: max(len(images) // n, 1)][:n]
     targets = to_unit(images, device)
-    errors = []
     with progress(transient=True) as bar:
-        batches = targets.split(10)  # small batches stay in the cache
-        task = bar.add_task("reference", total=len(batches) * steps * starts, note="")
-        for i, batch in enumerate(batches):
-            _, error = found_strokes(
-                batch, renderer, recipe.strokes, steps, starts, seed=arguments.seed + i,
-                report=lambda done, total, i=i: bar.update(task, completed=i * total + done),
-            )  # fmt: skip
-            errors.append(error)
-    pixels = recipe.size**2
-    mse = torch.cat(errors).mean().item() / pixels
+        task = bar.add_task("reference", total=None, note="")
+        errors = found_errors(
+            targets, renderer, recipe.strokes, steps, starts, arguments.seed,
+            report=lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
+    mse = errors.mean().item()
     blank = targets.square().mean().item()
     result = {
         "recipe": recipe.name, "split": arguments.split, "n": len(targets), "steps": steps,
@@ -84,8 +78,13 @@ def main(arguments: Arguments) -> None:
     }  # fmt: skip
     if (PRETRAINED / recipe.name).is_dir():
         drawer = Drawer.from_pretrained(recipe.name, device)
-        for name, refine in (("drawer", 0), (f"drawer_refine_{arguments.refine}", arguments.refine)):
-            result[f"mse_{name}"] = evaluate(drawer, ArrayTargets(images), 0, refine)["mse"]
+        refine = arguments.refine
+        for name, effort, steps in (
+            ("", 0, 0),
+            ("_effort_2", 2, 0),
+            (f"_effort_2_refine_{refine}", 2, refine),
+        ):
+            result[f"mse_drawer{name}"] = evaluate(drawer, ArrayTargets(images), effort, steps)["mse"]
     print_result(result, arguments.json, arguments.out)
 
 

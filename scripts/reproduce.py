@@ -151,13 +151,14 @@ def show(table: str, results: dict) -> None:
 def draw_figures(folder: Path, debug: bool) -> None:
     """Pictures of the test split, each with its drawing below, by the pretrained weights."""
     from agents import Drawer
+    from agents.agent import EFFORT
     from scripts.evaluate import write_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, (recipe, refine) in PICTURES.items():
         drawer = Drawer.from_pretrained(recipe)
         path, most = folder / f"{name}.png", 2 if debug else None
-        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, 2, 0 if debug else refine, most)
+        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, EFFORT, 0 if debug else refine, most)
         print(f"{name} ({recipe}) -> {path}")
 
 

@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from scripts import frontier
+import pytest
+
+from agents.agent import EFFORT
+from scripts import draw, frontier
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,3 +42,9 @@ def test_frontier(tmp_path, capsys):
     frontier.main(options)
     assert json.loads((tmp_path / "f.json").read_text())["recipes"]["quickstart"] == rows
     assert "1+0" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"f\.json holds results of other settings"):
+        frontier.main(replace(options, n=7))
+
+
+def test_draw_makes_the_effort_that_drawers_do():
+    assert draw.Arguments([]).effort == EFFORT

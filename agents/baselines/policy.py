@@ -58,6 +58,7 @@ class Policy:
     """
 
     learned_through = None
+    redraws = False
 
     def __init__(self, policy: ActorCriticPolicy, recipe: Recipe):
         self.policy, self.recipe, self.renderer = policy, recipe, recipe.renderer()
@@ -92,15 +93,13 @@ class Policy:
         self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
         strokes: int | None = None, old: Strokes | None = None,
     ) -> Strokes:  # fmt: skip
-        """Every stroke that the policy chooses, and nothing redrawn: see ``Agent.choose``.
+        """Every stroke that the policy chooses: see ``Agent.choose``.
 
         Raises:
             ValueError: ``refine`` is not 0.
         """
         if refine:
             raise ValueError(f"refine must be 0: PPO learns no canvas to refine through, got {refine}")
-        if old:
-            return old
         canvas, strokes = before.copy(), strokes or self.recipe.strokes
         actions = []
         for k in range(strokes):
