@@ -214,7 +214,7 @@ _FLOORPLAN = Recipe(
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
     drawer=DrawerOptions(depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
-    train=TrainOptions(pictures=1_800_000, batch=32),
+    train=TrainOptions(pictures=900_000, batch=32),
 )  # fmt: skip
 
 _ALL = (
@@ -251,9 +251,7 @@ _ALL = (
         loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=300_000),
     ),
     _FLOORPLAN,
-    replace(
-        _FLOORPLAN, name="plans", targets="plans", train=replace(_FLOORPLAN.train, pictures=900_000)
-    ),
+    replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
         "prism", env="PrismCanvas-v0", targets="prisms", strokes=3, size=32,
         canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0),

@@ -34,6 +34,7 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "omniglot-wide": partial(load_omniglot, line=13),
     "plans": load_plans,
     "floorplans": load_floorplans,
+    "floorplans-scanned": partial(load_floorplans, scanned=True),
     "frames": partial(load_scenes, kind=Frames),
     "prisms": partial(load_scenes, kind=Prisms),
     "prisms-1": partial(load_scenes, kind=Prisms, most=1),
@@ -52,10 +53,11 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
             two strokes), ``"mnist"``, ``"colormnist"`` (gray hints, targets in the colour of the
             digit), ``"omniglot"`` (and ``"omniglot-thin"``, ``"omniglot-wide"``: lines half and twice as
             wide), ``"plans"`` (built-in floor plans, targets their rooms as boxes),
-            ``"floorplans"`` (real ones), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3
-            boxes; ``"prisms-1"`` and ``"prisms-3"`` of just that many), ``"sketches"``,
-            ``"openmoji"``; ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth
-            picture is ``val`` and the others ``train``; without a split it is all of them.
+            ``"floorplans"`` (real ones; ``"floorplans-scanned"``: drawn by many hands, a little turned,
+            gray, noisy), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3 boxes;
+            ``"prisms-1"`` and ``"prisms-3"`` of just that many), ``"sketches"``, ``"openmoji"``;
+            ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth picture is
+            ``val`` and the others ``train``; without a split it is all of them.
         size: side of the square pictures in pixels, for names and folders.
         renderer: what is to draw them: where it paints in colour, a folder is read in colour, and gray
             targets are gray in all its channels.

@@ -19,7 +19,7 @@ from scipy.ndimage import find_objects, label
 
 from drawenv.targets.base import Targets, check_split
 from drawenv.targets.files import find
-from drawenv.targets.plans import GRID, Plan, Plans, fixed_plans
+from drawenv.targets.plans import GRID, SCANNED, Plan, Plans, fixed_plans
 from drawenv.tasks.rooms import ROOM_TYPES
 
 _LABELS = {
@@ -41,6 +41,9 @@ class DerivedRoom(NamedTuple):
 class FloorPlans(Plans):
     """Real floor plans, each varied at random, with generated ones among them.
 
+    Half of the real ones are drawn by a type of room first, then one that has it, so that rare rooms are
+    learned too.
+
     Args:
         plans: the real ones.
         size: side of the targets in pixels.
@@ -50,17 +53,23 @@ class FloorPlans(Plans):
     def __init__(self, plans: list[Plan], size: int, generated: float = 0.15):
         super().__init__(size)
         self.plans, self.generated = plans, generated
+        having = ([plan for plan in plans if kind in plan.types] for kind in range(len(ROOM_TYPES)))
+        self.having = [some for some in having if some]
 
     def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray]:
-        chosen = [
-            self.plan(rng) if rng.random() < self.generated else self.plans[rng.integers(len(self.plans))]
-            for _ in range(n)
-        ]
-        return self.pairs([plan.varied(rng) for plan in chosen])
+        def choose() -> Plan:
+            if rng.random() < self.generated:
+                return self.plan(rng)
+            some = self.plans if rng.random() < 0.5 else self.having[rng.integers(len(self.having))]
+            return some[rng.integers(len(some))]
+
+        return self.pairs([choose().varied(rng) for _ in range(n)], rng, SCANNED)
 
 
-def load_floorplans(split: str, size: int) -> Targets:
-    """Plans of apartments: ``train`` (746, varied without end), ``val`` (83) or ``test`` (150)."""
+def load_floorplans(split: str, size: int, scanned: bool = False) -> Targets:
+    """Plans of apartments: ``train`` (746, varied without end), ``val`` (83) or ``test`` (150),
+    these two as if scanned on request.
+    """
     check_split("floorplans", split)
     texts = annotations()
     lines = (Path(__file__).with_suffix(".txt")).read_text().split()
@@ -70,7 +79,7 @@ def load_floorplans(split: str, size: int) -> Targets:
         held_out = set(names[5::10])
         names = [name for name in names if (name in held_out) == (split == "val")]
     plans = [parse(texts[name]) for name in names]
-    return FloorPlans(plans, size) if split == "train" else fixed_plans(plans, size)
+    return FloorPlans(plans, size) if split == "train" else fixed_plans(plans, size, scanned)
 
 
 @cache

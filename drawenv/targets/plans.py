@@ -6,6 +6,7 @@ How plans are drawn, as an architect would, and an endless generator of simple o
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,48 @@ from drawenv.tasks.rooms import PALETTE, ROOM_TYPES, room_scores
 GRID = 512  # plans are in px of a 512x512 page
 HINT_SIZE = 256  # hints are drawn at this size
 _TEST_SIZE, _TEST_SEED = 500, 512_512
+
+
+class Style(NamedTuple):
+    """How a plan is drawn: the default as all test plans are; lengths in px of 256, brightness in [0, 1].
+
+    Attributes:
+        wall: width of walls.
+        bright: how bright walls are.
+        door: brightness of doors.
+        icons: brightness of icons, of what it is by default.
+        hatch: from one line of hatching, and from one stair, to the next.
+        turn: of the whole drawing, in degrees.
+        paper: brightness of the ground.
+        noise: standard deviation of every pixel's brightness.
+    """
+
+    wall: int = 4
+    bright: float = 1.0
+    door: float = 160 / 255
+    icons: float = 1.0
+    hatch: int = 6
+    turn: float = 0.0
+    paper: float = 0.0
+    noise: float = 0.0
+
+    @classmethod
+    def scanned(cls, rng: np.random.Generator) -> Style:
+        """Another draughtsman's, through a scanner."""
+        return cls(
+            int(rng.integers(2, 7)), rng.uniform(0.6, 1), rng.uniform(0.2, 1), rng.uniform(0.5, 1.25),
+            int(rng.integers(4, 10)), rng.normal(0, 0.7), max(rng.uniform(-0.1, 0.15), 0),
+            max(rng.uniform(-0.06, 0.06), 0),
+        )  # fmt: skip
+
+
+PLAIN = Style()
+
+
+@cache
+def _grain(size: int) -> np.ndarray:
+    """Noise of a scanner, float32 ``[size, size]``."""
+    return np.random.default_rng(0).standard_normal((size, size), np.float32)
 
 
 class Plan(NamedTuple):
@@ -67,18 +110,25 @@ class Plan(NamedTuple):
 
         return self.moved(move)
 
-    def hint(self, size: int = HINT_SIZE) -> np.ndarray:
-        """The plan as a drawing, uint8 ``[1, size, size]``, light lines on black."""
+    def hint(self, size: int = HINT_SIZE, style: Style = PLAIN, seed: int = 0) -> np.ndarray:
+        """The plan as a drawing, uint8 ``[1, size, size]``, light lines on black; ``seed`` of the noise."""
         image = Image.new("L", (HINT_SIZE, HINT_SIZE))
         draw, scale = ImageDraw.Draw(image), HINT_SIZE / GRID
         for kind, box in zip(self.icons, (self.icon_boxes * scale).round().tolist(), strict=True):
-            _draw_icon(draw, kind, *box)
+            _draw_icon(draw, kind, *box, style)
         for x0, y0, x1, y1 in (self.walls * scale).round().tolist():
-            draw.line((x0, y0, x1, y1), 255, 4)
+            draw.line((x0, y0, x1, y1), round(255 * style.bright), style.wall)
         for x0, y0, x1, y1 in (self.doors * scale).round().tolist():
-            draw.line((x0, y0, x1, y1), 0, 6)
-            draw.line((x0, y0, x1, y1), 160, 1)
-        return np.asarray(image.resize((size, size), Image.Resampling.BOX))[None]
+            draw.line((x0, y0, x1, y1), 0, style.wall + 2)
+            draw.line((x0, y0, x1, y1), round(255 * style.door), 1)
+        if style.turn:
+            image = image.rotate(style.turn, Image.Resampling.BILINEAR)
+        pixels = np.asarray(image.resize((size, size), Image.Resampling.BOX))
+        if style.paper or style.noise:
+            noise = np.roll(_grain(size), seed) * np.float32(255 * style.noise)
+            light = pixels * np.float32(1 - style.paper) + noise + np.float32(255 * style.paper + 0.5)
+            pixels = light.clip(0, 255).astype(np.uint8)
+        return pixels[None]
 
     def target(self, size: int) -> np.ndarray:
         """The rooms in the colours of their types, uint8 ``[3, size, size]``, small ones on top."""
@@ -93,42 +143,49 @@ def _largest_first(boxes: np.ndarray) -> np.ndarray:
     return np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], 1), kind="stable")
 
 
-def _draw_icon(draw: ImageDraw.ImageDraw, kind: str, x0, y0, x1, y1) -> None:
+def _draw_icon(draw: ImageDraw.ImageDraw, kind: str, x0, y0, x1, y1, style: Style) -> None:
     """One piece of furniture, as plans show it."""
     x1, y1 = max(x1, x0 + 4), max(y1, y0 + 4)  # the least that Pillow draws all of
     width, height = x1 - x0, y1 - y0
     inset = min(width, height) * 0.2
+
+    def gray(value: int) -> int:
+        return min(round(value * style.icons), 255)
+
     inner = (x0 + inset, y0 + inset, x1 - inset, y1 - inset)
     match kind:
         case "bathtub":
-            draw.rectangle((x0, y0, x1, y1), outline=200)
-            draw.rectangle(inner, outline=200)
+            draw.rectangle((x0, y0, x1, y1), outline=gray(200))
+            draw.rectangle(inner, outline=gray(200))
         case "toilet":
-            draw.ellipse((x0, y0, x1, y1), 120, 200)
+            draw.ellipse((x0, y0, x1, y1), gray(120), gray(200))
         case "washing_basin":
-            draw.rectangle((x0, y0, x1, y1), outline=200)
-            draw.ellipse(inner, 200)
+            draw.rectangle((x0, y0, x1, y1), outline=gray(200))
+            draw.ellipse(inner, gray(200))
         case "cooking_counter":
-            draw.rectangle((x0, y0, x1, y1), 90, 200)
+            draw.rectangle((x0, y0, x1, y1), gray(90), gray(200))
             step = (width if width > height else height) / 4
             for k in range(1, 4):
                 x, y = (x0 + k * step, (y0 + y1) / 2) if width > height else ((x0 + x1) / 2, y0 + k * step)
-                draw.ellipse((x - 2, y - 2, x + 2, y + 2), 255)
+                draw.ellipse((x - 2, y - 2, x + 2, y + 2), gray(255))
         case "closet":
-            draw.line((x0, y0, x1, y1), 160)
-            draw.line((x0, y1, x1, y0), 160)
+            draw.line((x0, y0, x1, y1), gray(160))
+            draw.line((x0, y1, x1, y0), gray(160))
         case "stairs":
-            count = max(int(max(width, height) // 5), 1)
+            count = max(int(max(width, height) // (style.hatch - 1)), 1)
             for k in range(1, count):
                 if width > height:
-                    draw.line((x0 + k * width / count, y0, x0 + k * width / count, y1), 160)
+                    draw.line((x0 + k * width / count, y0, x0 + k * width / count, y1), gray(160))
                 else:
-                    draw.line((x0, y0 + k * height / count, x1, y0 + k * height / count), 160)
+                    draw.line((x0, y0 + k * height / count, x1, y0 + k * height / count), gray(160))
         case "entrance":
-            for k in range(0, int(width + height), 6):
+            for k in range(0, int(width + height), style.hatch):
                 a, b = min(k, width), max(k - width, 0)
                 c, d = max(k - height, 0), min(k, height)
-                draw.line((x0 + a, y0 + b, x0 + c, y0 + d), 110)
+                draw.line((x0 + a, y0 + b, x0 + c, y0 + d), gray(110))
+
+
+SCANNED = 1 / 3  # share of training plans that look so
 
 
 class Plans(Targets):
@@ -232,16 +289,20 @@ class Plans(Targets):
         corner = room[:2] + 4 + (sides - box) * rng.integers(0, 2, 2)
         return np.concatenate([corner, corner + np.maximum(box, 6)])
 
-    def pairs(self, plans: list[Plan]) -> tuple[np.ndarray, np.ndarray]:
-        """Hints uint8 ``[n, 1, 256, 256]`` and targets uint8 ``[n, 3, size, size]`` of plans."""
+    def pairs(self, plans: list[Plan], rng: np.random.Generator, scanned: float) -> tuple:
+        """Hints uint8 ``[n, 1, 256, 256]``, that share of them as if scanned, and targets uint8
+        ``[n, 3, size, size]`` of plans.
+        """
         hints = np.empty((len(plans), 1, HINT_SIZE, HINT_SIZE), np.uint8)
         targets = np.empty((len(plans), *self.shape), np.uint8)
         for i, plan in enumerate(plans):
-            hints[i], targets[i] = plan.hint(), plan.target(self.size)
+            style = Style.scanned(rng) if rng.random() < scanned else PLAIN
+            hints[i] = plan.hint(HINT_SIZE, style, int(rng.integers(HINT_SIZE**2)))
+            targets[i] = plan.target(self.size)
         return hints, targets
 
     def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray]:
-        return self.pairs([self.plan(rng).varied(rng) for _ in range(n)])
+        return self.pairs([self.plan(rng).varied(rng) for _ in range(n)], rng, SCANNED)
 
 
 _FURNITURE = {
@@ -260,9 +321,9 @@ def load_plans(split: str, size: int) -> Targets:
     return fixed_plans([plans.plan(rng).varied(rng) for _ in range(_TEST_SIZE)], size)
 
 
-def fixed_plans(plans: list[Plan], size: int) -> ArrayTargets:
+def fixed_plans(plans: list[Plan], size: int, scanned: bool = False) -> ArrayTargets:
     """Plans with their hints and true rooms."""
-    hints, targets = Plans(size).pairs(plans)
+    hints, targets = Plans(size).pairs(plans, np.random.default_rng(_TEST_SEED), float(scanned))
     lab, shapes = rgb_to_lab(PALETTE).astype(np.float32), []
     for plan in plans:
         order = _largest_first(plan.rooms)
