@@ -88,7 +88,8 @@ def draw(
             goal = agent.goal(hints)
             if goal is None:
                 goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
-            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep)
+            price = agent.recipe.loss.price
+            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=price)
         return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
 
     if agent.recipe.votes:
@@ -338,7 +339,8 @@ class Drawer(ModelHubMixin):
             raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
-        chosen = plan(self.network, self.renderer, code, pixels, strokes, proposals, rounds, old)
+        price = self.recipe.loss.price
+        chosen = plan(self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, price)
         if refine and goal is not None:
             # Windows overlap: strokes that move far leave their neighbours', which counted on them.
             real, lr = RealCanvas(self.renderer), 0.01 if self.recipe.stride else 0.04

@@ -60,6 +60,7 @@ class DrawerNetwork(nn.Module):
         o: see ``DrawerOptions``.
         size: side of the canvas in pixels, a multiple of 16.
         hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint is the target.
+        strokes_cost: whether it decides of each stroke if it is drawn at all.
     """
 
     centres: Tensor
@@ -72,7 +73,10 @@ class DrawerNetwork(nn.Module):
     at: Tensor
     view_axes: Tensor
 
-    def __init__(self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None):
+    def __init__(
+        self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None,
+        strokes_cost: bool = False,
+    ):  # fmt: skip
         super().__init__()
         spec, views = renderer.action_spec, renderer.views
         axes = sorted({axis for view in views for axis in view})
@@ -101,7 +105,8 @@ class DrawerNetwork(nn.Module):
         self.from_crop = nn.Linear(len(views) * (o.side // PATCH) ** 2 * EMBED, width)
         self.from_memory = nn.Linear(hidden, width)
         self.mix = nn.ModuleList([nn.Linear(width, width) for _ in range(5)])
-        self.head = nn.Linear(width, len(spec))
+        self.strokes_cost = strokes_cost
+        self.head = nn.Linear(width, len(spec) + strokes_cost)
 
         cells = (torch.arange(CELLS) + 0.5) * (size / CELLS)  # in pixels
         grid = torch.meshgrid(*[cells] * len(axes), indexing="ij")
@@ -151,11 +156,12 @@ class DrawerNetwork(nn.Module):
             sample: draw the place by its weights instead of taking their mean.
 
         Returns:
-            Actions ``[B, n]`` in [-1, 1] and the state.
+            Actions ``[B, n]`` in [-1, 1], whether they are drawn (see ``stroke``), and the state.
         """
         look, state = self.attend(code, canvas, left, state)
         place = self.sampled(look.weights) if sample else look.place[:, None]
-        return self.stroke(code, look, place)[:, 0], state
+        action, shown = self.stroke(code, look, place)
+        return action[:, 0], None if shown is None else shown[:, 0], state
 
     def compare(self, code: Code, canvas: Tensor) -> Tensor:
         """What is left of the goal, and the canvas: ``[B * views, channels of a view, H, W]``."""
@@ -202,8 +208,10 @@ class DrawerNetwork(nn.Module):
         """Places drawn by their weights, none of them twice: ``[B, count, axes]`` in pixels."""
         return self.centres[torch.multinomial(weights.detach() + 1e-9, count, generator=generator)]
 
-    def stroke(self, code: Code, look: Look, place: Tensor) -> Tensor:
-        """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels."""
+    def stroke(self, code: Code, look: Look, place: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels, and whether they are drawn: 1 or 0,
+        with the gradient of the probability, ``[B, k]``. None if strokes cost nothing.
+        """
         batch, k, _ = place.shape
         corner = place.detach().round().long()
         middle = place + (corner - place).detach()  # whole pixels, with a gradient
@@ -218,8 +226,13 @@ class DrawerNetwork(nn.Module):
             for layer in self.mix:
                 x = layer(F.silu(x))
         with self.autocast(False):
-            raw = torch.tanh(self.head(F.silu(x.float()))) * self.scale + middle @ self.place + self.middle
-            return (raw + raw @ self.pull.T + self.shift).clamp(-1, 1)
+            x, shown = self.head(F.silu(x.float())), None
+            if self.strokes_cost:
+                likely = torch.sigmoid(x[..., -1] + 2)  # at first nearly every stroke is
+                shown = (likely > 0.5).float() + likely - likely.detach()
+                x = x[..., :-1]
+            raw = torch.tanh(x) * self.scale + middle @ self.place + self.middle
+            return (raw + raw @ self.pull.T + self.shift).clamp(-1, 1), shown
 
     def crop(self, pair: Tensor, middle: Tensor) -> Tensor:
         """Squares of ``[m, C, H, W]`` around pixels ``[m, k, 2]`` (x, y), 0 outside, cut into patches:
@@ -240,4 +253,5 @@ def make_network(recipe: Recipe, version: int) -> Network:
     """An untrained drawer network for a recipe, as weights of a version mean it."""
     if version < 3:
         return make_old_network(recipe, version)
-    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)
+    cost = recipe.loss.price > 0
+    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint, cost)

@@ -20,7 +20,7 @@ CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 def imagine(
     network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).
 
     Args:
@@ -31,16 +31,20 @@ def imagine(
         strokes: how many.
 
     Returns:
-        Actions ``[B, strokes, n]`` in [-1, 1] and the canvas after each stroke, a list of
-        ``[B, C, H, W]``.
+        Actions ``[B, strokes, n]`` in [-1, 1], the canvas after each stroke, a list of ``[B, C, H, W]``,
+        and, where strokes cost something, which are drawn, a list of ``[B]``.
     """
-    x, state, actions, canvases = before, None, [], []
+    x, state, actions, canvases, drawn = before, None, [], [], []
     for k in range(strokes):
-        action, state = network(code, x, strokes - k, state)
-        x = canvas(x, action)
+        action, shown, state = network(code, x, strokes - k, state)
+        new = canvas(x, action)
+        if shown is not None:
+            drawn.append(shown)
+            new = x + shown[:, None, None, None] * (new - x)
+        x = new
         actions.append(action)
         canvases.append(x)
-    return torch.stack(actions, 1), canvases
+    return torch.stack(actions, 1), canvases, drawn
 
 
 class RealCanvas:

@@ -88,13 +88,13 @@ def refine_actions(
 
 def useful_strokes(
     renderer: Renderer, actions: np.ndarray, targets: np.ndarray, before: np.ndarray, least: float = 0.0,
-    keep: np.ndarray | None = None,
+    keep: np.ndarray | None = None, price: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
     """Which strokes a drawing needs: without any one of them it would be further from its target.
 
-    One after the other the stroke of least gain is left out. A stroke's gain is by how much it
-    reduces the squared error, as a share of its own squared change to the canvas: 1 where all
-    its ink is right, 0 where as much is wrong, below where it does harm.
+    One after the other the stroke of least gain is left out. A stroke's gain is by how much more than its
+    price it reduces the squared error, as a share of its own squared change to the canvas: 1 where all its
+    ink is right, 0 where as much is wrong, below where it does harm.
 
     Args:
         renderer: draws them.
@@ -103,6 +103,7 @@ def useful_strokes(
         before: the canvases that they are drawn on, uint8 ``[B, C, size, size]``.
         keep: which of them are drawn, bool ``[B, strokes]``; all if None.
         least: strokes of at most this gain are left out; those that change nothing always.
+        price: squared error of a picture, values in [0, 1], that a stroke must save.
 
     Returns:
         bool ``[B, strokes]``.
@@ -128,7 +129,8 @@ def useful_strokes(
         for k in range(strokes):
             without = layers[:, k + 1, shown]
             change = squared_error(full, without)
-            share = (squared_error(without, t) - error) / np.maximum(change, 1)
+            saved = squared_error(without, t) - error - price * 255**2
+            share = saved / np.maximum(change, 1)
             value[:, k] = np.where(change > 0, share, -np.inf)
         value[~kept] = np.inf
         worst = value.argmin(1)

@@ -122,7 +122,7 @@ class DrawerNetwork(nn.Module):
         if not queue:
             burst, state = self.burst_of(code, canvas, state)
             queue = list(burst.unbind(1))
-        return queue[0], (state, queue[1:])
+        return queue[0], None, (state, queue[1:])
 
     def burst_of(self, code: tuple[Tensor | None, Tensor, Tensor | None], canvas: Tensor, state=None):
         """Actions ``[B, burst, n]`` in [-1, 1] and the state."""
@@ -149,7 +149,7 @@ class DrawerNetwork(nn.Module):
                 x = x + F.silu(self.mix(x))  # [B, burst, hidden]
                 raw = torch.tanh(self.head(x)) + where @ self.place
             action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1), state
+        return action.clamp(-1, 1), None, state
 
     def attend(self, x: Tensor, close: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """What the memory ``[B, hidden]`` picks out of features ``[B, HEADS, d, 16 * 16]``, where most
@@ -268,7 +268,7 @@ class GlimpseNetwork(nn.Module):
         with self.autocast(False):
             raw = torch.tanh(self.head(F.silu(x.float()))) * self.scale + middle @ self.place + self.middle
             action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1), state
+        return action.clamp(-1, 1), None, state
 
 
 OldNetwork = DrawerNetwork | GlimpseNetwork

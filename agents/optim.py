@@ -2,9 +2,64 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn, optim
 
 from agents import processes
+
+
+def orthogonalised(x: Tensor, steps: int = 5) -> Tensor:
+    """Matrices ``[k, m, n]``, m <= n, with their singular values moved to about 1: Newton-Schulz, as Muon's.
+
+    The iteration runs on x x^T, which is m times m: of a matrix much wider than high this costs a fraction.
+    In single precision throughout: most processors emulate bfloat16, a dozen times slower.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315  # Keller Jordan's: steep at zero
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    gram, product = x @ x.mT, None
+    for step in range(steps):
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        polynomial.diagonal(dim1=1, dim2=2).add_(a)
+        product = polynomial if product is None else polynomial @ product
+        if step < steps - 1:
+            gram = polynomial @ gram @ polynomial
+    return product @ x
+
+
+class Muon(optim.Optimizer):
+    """Momentum, orthogonalised: matrices of one shape together, which ``torch.optim.Muon`` takes one by one and
+    in bfloat16.
+
+    Args:
+        matrices: to move.
+        lr: learning rate; a matrix of m times n moves by it times sqrt(max(1, m / n)).
+        weight_decay: a share of the learning rate.
+        momentum: Nesterov's.
+    """
+
+    def __init__(self, matrices: list[nn.Parameter], lr: float, weight_decay: float, momentum: float = 0.95):
+        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:
+        """One step down the gradients."""
+        group = self.param_groups[0]
+        lr, momentum = group["lr"], group["momentum"]
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}  # by shape: matrices and their updates
+        for matrix in group["params"]:
+            if matrix.grad is None:
+                continue
+            if matrix not in self.state:
+                self.state[matrix]["momentum"] = torch.zeros_like(matrix)
+            past = self.state[matrix]["momentum"].lerp_(matrix.grad, 1 - momentum)
+            alike.setdefault(matrix.shape, []).append((matrix, matrix.grad.lerp(past, momentum)))
+        for (m, n), some in alike.items():
+            update = torch.stack([update for _, update in some])
+            update = orthogonalised(update) if m <= n else orthogonalised(update.mT).mT
+            for (matrix, _), new in zip(some, update, strict=True):
+                matrix.mul_(1 - lr * group["weight_decay"]).sub_(new, alpha=lr * math.sqrt(max(1, m / n)))
 
 
 class MuonAdam:
@@ -33,7 +88,7 @@ class MuonAdam:
             (matrices if inner else rest).append(parameter)
         self.parameters, self.clip = matrices + rest, clip
         self.parts = [
-            optim.Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),
+            Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),
             optim.Adam(rest, lr=lr, betas=(0.9, 0.99)),
         ]
         self.highest = [matrix_lr, lr]

@@ -23,7 +23,7 @@ PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effor
 
 def plan(
     network: Network, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
-    proposals: int = 1, rounds: int = 0, old: Strokes | None = None,
+    proposals: int = 1, rounds: int = 0, old: Strokes | None = None, price: float = 0.0,
 ) -> Strokes:  # fmt: skip
     """Choose strokes under the real renderer.
 
@@ -36,15 +36,16 @@ def plan(
         proposals: how many are judged for each that is drawn; 1 draws what the network says.
         rounds: how often each stroke is redrawn.
         old: strokes to redraw; None to choose them first.
+        price: squared error of a picture, values in [0, 1], that a stroke must save.
 
     Returns:
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
     """
     if not isinstance(network, DrawerNetwork):  # of weights up to version 2: it has no places to propose
         start = to_unit(before, code[0].device if code[0] is not None else "cpu")
-        actions, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
+        actions, _, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
         return actions.cpu().numpy(), np.ones(actions.shape[:2], bool)
-    planner = Planner(network, renderer, Code(*code), before)
+    planner = Planner(network, renderer, Code(*code), before, price)
     if old:
         planner.actions, planner.keep = (part.copy() for part in old)
     else:
@@ -62,6 +63,7 @@ class Planner:
         renderer: the judge R.
         code: what ``network.encode`` gave for the hints.
         before: the canvases to draw on, uint8 ``[B, C, H, W]``.
+        price: squared error of a picture, values in [0, 1], that a stroke must save.
         seed: of the proposals.
 
     Attributes:
@@ -70,11 +72,13 @@ class Planner:
     """
 
     def __init__(
-        self, network: DrawerNetwork, renderer: Renderer, code: Code, before: np.ndarray, seed: int = 0
-    ):
+        self, network: DrawerNetwork, renderer: Renderer, code: Code, before: np.ndarray, price: float = 0.0,
+        seed: int = 0,
+    ):  # fmt: skip
         self.network, self.renderer, self.code, self.before = network, renderer, code, before
         goal = code.goal.mul(255).round().byte().cpu().numpy()
         self.goal = np.ascontiguousarray(goal)
+        self.price = round(price * 255**2)
         self.device = code.goal.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
 
@@ -89,7 +93,8 @@ class Planner:
         """Strokes for some pictures, given their canvases uint8 ``[rows, C, H, W]``: the best of each.
 
         Returns:
-            Actions ``[rows, n]``, their error int64 ``[rows]``, the canvases with them, the network's state.
+            Actions ``[rows, n]``, their error int64 ``[rows]``, price included, the canvases with them,
+            whether the network would draw the first, the network's state.
         """
         code = self.code.rows(torch.from_numpy(rows).to(self.device))
         look, state = self.network.attend(code, to_unit(canvas, self.device), left, state)
@@ -97,33 +102,36 @@ class Planner:
         if proposals > 1:
             others = self.network.sampled(look.weights, proposals - 1, self.generator)
             places = torch.cat([places, others], 1)
-        actions = self.network.stroke(code, look, places).cpu().numpy()  # [rows, proposals, n]
+        strokes, shown = self.network.stroke(code, look, places)
+        wanted = np.ones(len(rows), bool) if shown is None else shown[:, 0].cpu().numpy() > 0.5
+        actions = strokes.cpu().numpy()  # [rows, proposals, n]
         drawn = np.repeat(canvas, proposals, 0)
         self.renderer.draw(drawn, actions.reshape(-1, actions.shape[-1]))
-        errors = self.error(drawn, rows)
+        errors = self.error(drawn, rows) + self.price
         best, each = errors.argmin(1), np.arange(len(rows))
         drawn = drawn.reshape(-1, proposals, *canvas.shape[1:])[each, best]
-        return actions[each, best], errors[each, best], drawn, state
+        return actions[each, best], errors[each, best], drawn, wanted, state
 
     def draw(self, strokes: int, proposals: int) -> None:
-        """The first pass, stroke by stroke. One proposal is drawn as it is; of several none is, and the
-        drawing ends, where none would bring it nearer to the goal.
+        """The first pass, stroke by stroke. One proposal is drawn where the network wants it; of several none
+        is, and the drawing ends, where none would bring it nearer to the goal.
         """
         canvas, state, rows = self.before.copy(), None, np.arange(len(self.before))
         shape = (len(canvas), strokes, len(self.renderer.action_spec))
         self.actions, self.keep = np.zeros(shape, np.float32), np.zeros(shape[:2], bool)
         error = self.error(canvas, rows)[:, 0]
         for k in range(strokes):
-            action, new_error, drawn, state = self.propose(canvas[rows], rows, strokes - k, state, proposals)
-            better = (new_error < error[rows]) | (proposals == 1)
-            rows = rows[better]
+            proposed = self.propose(canvas[rows], rows, strokes - k, state, proposals)
+            action, new_error, drawn, wanted, state = proposed
+            better = wanted if proposals == 1 else new_error < error[rows]
+            chosen = rows[better]
+            self.actions[chosen, k], self.keep[chosen, k] = action[better], True
+            canvas[chosen], error[chosen] = drawn[better], new_error[better] - self.price
+            if proposals > 1 and not better.all():
+                rows, going = chosen, torch.from_numpy(better).to(self.device)
+                state = state and tuple(part[going] for part in state)
             if not len(rows):
                 break
-            self.actions[rows, k], self.keep[rows, k] = action[better], True
-            canvas[rows], error[rows] = drawn[better], new_error[better]
-            if state and not better.all():
-                going = torch.from_numpy(better).to(self.device)
-                state = tuple(part[going] for part in state)
 
     def redraw(self, proposals: int) -> None:
         """One round: each stroke is taken away and proposed anew with the others in place, and so is one that
@@ -139,16 +147,17 @@ class Planner:
         error = self.error(draw_kept(self.renderer, self.actions, self.keep, self.before), each)[:, 0]
         for turn in range(turns.max(initial=0)):
             rows = each[turn < turns]
-            old, had = error[rows], self.keep[rows, at[rows]]
+            had = self.keep[rows, at[rows]]
+            old = error[rows] + had * self.price
             self.keep[rows, at[rows]] = False
             actions, keep = self.actions[rows], self.keep[rows]
             others = draw_kept(self.renderer, actions, keep, self.before[rows])
             without = self.error(others, rows)[:, 0]
-            action, new, _, _ = self.propose(others, rows, 1, None, proposals)
+            action, new, _, _, _ = self.propose(others, rows, 1, None, proposals)
             best = np.minimum(np.where(had, old, without), without)
             change = new < best
             self.keep[rows, at[rows]] = had & ~change & (old < without)
-            error[rows] = np.where(change, new, best)
+            error[rows] = np.where(change, new, best) - (change | self.keep[rows, at[rows]]) * self.price
             for row, drawn in zip(rows[change], action[change], strict=True):
                 first, end = at[row], last[row] + 1
                 self.actions[row, first:end] = np.roll(self.actions[row, first:end], -1, 0)

@@ -74,6 +74,9 @@ class LossOptions:
     """Weight of small shapes and edges beyond their area."""
     blur_until: float = 0.5
     """Share of the run by which the errors of blurred pictures have faded out."""
+    price: float = 0.0
+    """What a stroke costs, in squared error of a whole picture. Above 0 how many there are is the drawer's
+    decision."""
 
 
 @dataclass(frozen=True)
@@ -253,9 +256,10 @@ _ALL = (
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
-        "prism", env="PrismCanvas-v0", targets="prisms", strokes=3, size=32,
+        "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
         canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=640_000, batch=32),
+        loss=LossOptions(step_weight=0.3, blur_until=0.3, price=4.0),
+        train=TrainOptions(pictures=500_000, fewest=3, batch=32),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,

@@ -128,7 +128,7 @@ class Trainer:
         strokes = int(self.rng.integers(recipe.train.fewest or recipe.strokes, recipe.strokes + 1))
         with network.autocast():  # the outermost context keeps the weights in half precision
             code = network.encode(hint)
-            actions, canvases = imagine(network, self.through, code, before, strokes)
+            actions, canvases, shown = imagine(network, self.through, code, before, strokes)
             if drawn:
                 drawn(actions.detach())
             redrawn = self.redraw(cast(Code, code), before, actions.detach())
@@ -136,6 +136,8 @@ class Trainer:
         blur = max(0.0, 1 - done / o.blur_until)
         loss = drawing_loss(canvases, target, o.step_weight, blur, o.robust, o.detail)
         loss = loss + REDRAW * drawing_loss([redrawn], target, 0.0, blur, o.robust, o.detail)
+        if shown:
+            loss = loss + min(2 * done, 1) * o.price * torch.stack(shown).sum(0).mean()
         if recipe.hint and code[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
@@ -157,7 +159,7 @@ class Trainer:
         keep = self.rng.integers(n, size=(len(actions), 1)) != np.arange(n)
         pixels = before.mul(255).round_().byte().cpu().numpy()
         others = to_unit(draw_kept(renderer, actions.float().cpu().numpy(), keep, pixels), actions.device)
-        action, _ = self.drawer.network(code, others, 1, None, sample=True)
+        action, _, _ = self.drawer.network(code, others, 1, None, sample=True)
         return self.through(others, action)
 
     def state(self) -> dict:

@@ -37,7 +37,7 @@ def test_imagined_drawing_is_the_real_one(options, targets):
     network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32, **options), 64)
     network.half_precision = half
     code = network.encode(targets)
-    actions, canvases = imagine(network, RealCanvas(RENDERER), code, torch.zeros_like(targets), 5)
+    actions, canvases, _ = imagine(network, RealCanvas(RENDERER), code, torch.zeros_like(targets), 5)
     assert actions.shape == (8, 5, 6) and actions.abs().max() <= 1 and len(canvases) == 5
     canvas = RENDERER.blank(8, 64)
     for k in range(5):
@@ -52,7 +52,7 @@ def test_translation_learns_from_its_target():
     canvas = CanvasNetwork(7, 3, renderer.compose, dots=4, hidden=32).requires_grad_(False)
     code = network.encode(hints)
     assert code.goal.shape == (4, 3, 32, 32) and 0 <= code.goal.min() <= code.goal.max() <= 1
-    actions, canvases = imagine(network, canvas, code, torch.zeros(4, 3, 32, 32), 2)
+    actions, canvases, _ = imagine(network, canvas, code, torch.zeros(4, 3, 32, 32), 2)
     assert actions.shape == (4, 2, 7) and canvases[-1].shape == (4, 3, 32, 32)
     target = torch.rand(4, 3, 32, 32)
     loss = drawing_loss(canvases, target, 1.0, 1.0, robust=True)
@@ -106,7 +106,7 @@ def test_control_point_follows_the_ends():
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor([0.6, -0.7, 0.0, 0.0, 0.1, 0.3]))
     blank = torch.zeros(1, 1, 64, 64)
-    actions, _ = imagine(network, RealCanvas(RENDERER), network.encode(blank), blank, 1)
+    actions, _, _ = imagine(network, RealCanvas(RENDERER), network.encode(blank), blank, 1)
     x0, y0, x1, y1, x2, y2 = RENDERER.action_spec.to_physical(actions[0, 0].detach().numpy())
     assert x1 == pytest.approx((x0 + x2) / 2, abs=1e-3) and y1 == pytest.approx((y0 + y2) / 2, abs=1e-3)
 
@@ -121,7 +121,9 @@ def test_strokes_begin_where_something_is_missing(half):
     target = torch.zeros(4, 1, 64, 64)
     for k, (y, x) in enumerate(places):
         target[k, :, y - 4 : y + 4, x - 4 : x + 4] = 1
-    actions, _ = imagine(network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 3)
+    actions, _, _ = imagine(
+        network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 3
+    )
     ends = RENDERER.action_spec.to_physical(actions.detach().numpy())[:, :, [1, 0]]
     assert np.abs(ends - np.array(places)[:, None]).max() < 16  # half of the way to the middle is 12
     picture = torch.arange(2 * 64 * 64.0).view(2, 1, 64, 64)
@@ -144,7 +146,9 @@ def test_old_weights_attend_to_cells_as_they_did(corners, first):
     torch.nn.init.constant_(network.sharpness, 50.0)
     target = torch.zeros(1, 1, 64, 64)
     target[..., :4, :4] = 1  # the cell at the top left
-    actions, _ = imagine(network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 1)
+    actions, _, _ = imagine(
+        network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 1
+    )
     np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [first, first], atol=1e-4)
 
 
@@ -234,7 +238,7 @@ def test_start_from_another_drawer():
 def test_every_parameter_learns(targets):
     network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64)
     code, blank = network.encode(targets), torch.zeros_like(targets)
-    _, canvases = imagine(network, ExactBezier(RENDERER), code, blank, 2)
+    _, canvases, _ = imagine(network, ExactBezier(RENDERER), code, blank, 2)
     drawing_loss(canvases, targets, 0.1, 1.0).backward()
     for name, p in network.named_parameters():
         assert p.grad is not None and p.grad.abs().sum() > 0, name
@@ -305,9 +309,9 @@ def test_drawer_learns_through_the_exact_canvas(targets):
     code, blank = network.encode(targets), torch.zeros_like(targets)
     optimizer = MuonAdam(network, 3e-3, 0.02, adam_only=("head", "memory"))
     for step in range(60):
-        _, canvases = imagine(network, ExactBezier(RENDERER, 6), code, blank, 2)
+        _, canvases, _ = imagine(network, ExactBezier(RENDERER, 6), code, blank, 2)
         optimizer.step(drawing_loss(canvases, targets, 0.1, 1 - step / 60) / 100, 1.0)
-    _, canvases = imagine(network, RealCanvas(RENDERER), code, blank, 2)
+    _, canvases, _ = imagine(network, RealCanvas(RENDERER), code, blank, 2)
     error = (canvases[-1] - targets).square().sum() / targets.square().sum()
     assert error < 0.85
 

@@ -132,7 +132,7 @@ def test_rollouts_keep_few():
 def test_refit_works_on_every_kind_of_canvas(targets):
     drawer, blank = Drawer.new(replace(TINY, strokes=3)), torch.zeros_like(targets)
     code = drawer.network.encode(targets)
-    actions, canvases = imagine(drawer.network, RealCanvas(drawer.renderer), code, blank, 3)
+    actions, canvases, _ = imagine(drawer.network, RealCanvas(drawer.renderer), code, blank, 3)
     for compose in ("max", "over", None):
         drawer.canvas = canvas = CanvasNetwork(7, compose=compose, dots=8).requires_grad_(False)
         before = [p.clone() for p in canvas.parameters()]

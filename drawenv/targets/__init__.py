@@ -16,7 +16,7 @@ from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
 from drawenv.targets.plans import load_plans
-from drawenv.targets.scenes import Frames, Prisms, load_scenes
+from drawenv.targets.scenes import Blocks, Boxes, Frames, Prisms, load_scenes
 from drawenv.targets.sketches import load_openmoji, load_sketches
 from drawenv.targets.symbols import Symbols, load_symbols
 
@@ -39,6 +39,8 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "prisms": partial(load_scenes, kind=Prisms),
     "prisms-1": partial(load_scenes, kind=Prisms, most=1),
     "prisms-3": partial(load_scenes, kind=Prisms, fewest=3),
+    "boxes": partial(load_scenes, kind=Boxes, most=6),
+    "blocks-6": partial(load_scenes, kind=Blocks, fewest=6, most=6),
     "sketches": load_sketches,
     "openmoji": load_openmoji,
 }
@@ -55,7 +57,8 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
             wide), ``"plans"`` (built-in floor plans, targets their rooms as boxes),
             ``"floorplans"`` (real ones; ``"floorplans-scanned"``: drawn by many hands, a little turned,
             gray, noisy), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3 boxes;
-            ``"prisms-1"`` and ``"prisms-3"`` of just that many), ``"sketches"``, ``"openmoji"``;
+            ``"prisms-1"`` and ``"prisms-3"`` of just that many; ``"blocks-6"`` of six that touch;
+            ``"boxes"`` 1-6 that touch or not), ``"sketches"``, ``"openmoji"``;
             ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth picture is
             ``val`` and the others ``train``; without a split it is all of them.
         size: side of the square pictures in pixels, for names and folders.

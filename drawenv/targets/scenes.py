@@ -7,6 +7,7 @@ import numpy as np
 from drawenv.drawing import draw_kept
 from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer
 from drawenv.renderers.color import rgb_to_lab
+from drawenv.renderers.prism import VIEWS
 from drawenv.targets.base import ArrayTargets, Targets, check_split
 from drawenv.tasks.boxes import box_scores
 
@@ -66,6 +67,62 @@ class Prisms(Scenes):
         sides = rng.uniform(10, 36, (n, self.most, 3))
         low = rng.uniform(2, 62 - sides)
         return np.concatenate([low, low + sides], 2)
+
+
+class Blocks(Prisms):
+    """Boxes that touch, sides 6 to 30 px of 64: each stands on a face of another, often flush with it. They
+    share no space, and at least a part of each is seen.
+    """
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return np.stack([self.assembly(rng) for _ in range(n)])
+
+    def assembly(self, rng: np.random.Generator) -> np.ndarray:
+        """Low and high corners of one scene's boxes, ``[most, 6]``."""
+        while True:
+            sides = rng.uniform(6, 30, 3)
+            low = rng.uniform(12, 52 - sides)
+            boxes = np.concatenate([low, low + sides])[None]
+            for _ in range(40 * self.most):
+                if len(boxes) == self.most:
+                    break
+                base, axis = boxes[rng.integers(len(boxes))], rng.integers(3)
+                flush = rng.random(3) < 0.5
+                sides = np.where(flush, base[3:] - base[:3], rng.uniform(6, 30, 3))
+                low = np.where(flush, base[:3], rng.uniform(base[:3], base[3:]) - sides / 2)
+                low[axis] = base[3 + axis] if rng.random() < 0.5 else base[axis] - sides[axis]
+                new = np.concatenate([low, low + sides])
+                apart = ((boxes[:, 3:] <= new[:3] + 1e-6) | (new[3:] <= boxes[:, :3] + 1e-6)).any(1)
+                if new.min() >= 2 and new.max() <= 62 and apart.all():
+                    boxes = np.concatenate([boxes, new[None]])
+            if len(boxes) == self.most and all_seen(boxes):
+                return boxes
+
+
+class Boxes(Scenes):
+    """Scenes of ``Prisms`` and of ``Blocks``, as many of each."""
+
+    renderer = PrismRenderer()
+    score = staticmethod(box_scores)
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        parts = Prisms(self.size, 1, self.most), Blocks(self.size, 1, self.most)
+        return np.concatenate(
+            [part.places(k, rng) for part, k in zip(parts, (n // 2, n - n // 2), strict=True)]
+        )
+
+
+def all_seen(boxes: np.ndarray, least: int = 12) -> bool:
+    """Whether at least so many cells of 2x2 px of each box ``[k, 6]`` are seen from one of the sides."""
+    cells, seen = np.arange(1, 64, 2), np.zeros(len(boxes), int)
+    for across, down, deep in VIEWS:
+        in_x = (boxes[:, None, across] <= cells) & (cells < boxes[:, None, across + 3])  # [k, 32]
+        in_y = (boxes[:, None, down] <= cells) & (cells < boxes[:, None, down + 3])
+        covers = in_y[:, :, None] & in_x[:, None]
+        nearest = np.where(covers, boxes[:, deep, None, None], np.inf).argmin(0)
+        counts = np.bincount(nearest[covers.any(0)], minlength=len(boxes))
+        seen = np.maximum(seen, counts)
+    return bool((seen >= least).all())
 
 
 class Frames(Scenes):

@@ -17,14 +17,14 @@ def box_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dic
 
     Drawn and true boxes of a scene are paired one to one for the largest sum of IoU. A scene's IoU is
     that sum over the larger number of boxes, drawn or true: a box too many counts as one missed.
-    Precision and recall are over all boxes of all scenes.
+    Precision and recall are over all boxes of all scenes; ``f1_mean`` is the mean of the scenes' own F1.
 
     Args:
         drawings: of scenes.
         shapes: for each its true boxes, physical values ``[k, 9]``.
     """
     renderer = PrismRenderer()
-    ious, colors, hits, wanted = [], [], [], 0
+    ious, colors, hits, each, wanted = [], [], [], [], 0
     for drawing, scene in zip(drawings, shapes, strict=True):
         own = renderer.boxes(drawing.actions)
         overlap = box_iou(own, scene[:, :6])
@@ -35,6 +35,7 @@ def box_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dic
         drawn = rgb_to_lab(renderer.colors(drawing.actions))[rows]
         colors += list(ciede2000(drawn, rgb_to_lab(lab_to_rgb(scene[columns, 6:]))))
         hits += list(best >= 0.5)
+        each.append(2 * np.sum(best >= 0.5) / max(len(own) + len(scene), 1))
         wanted += len(scene)
     right = float(np.sum(hits))
     return {
@@ -42,5 +43,6 @@ def box_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dic
         "precision": right / max(len(hits), 1),
         "recall": right / max(wanted, 1),
         "f1": 2 * right / max(len(hits) + wanted, 1),
+        "f1_mean": float(np.mean(each)),
         "ciede2000": float(np.mean(colors)) if colors else float("nan"),
     }
