@@ -29,8 +29,8 @@ def orthogonalised(x: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(optim.Optimizer):
-    """Momentum, orthogonalised: matrices of one shape together, which ``torch.optim.Muon`` takes one by one and
-    in bfloat16.
+    """Momentum, orthogonalised: matrices of one shape at once. ``torch.optim.Muon`` takes them one by one, in
+    bfloat16.
 
     Args:
         matrices: to move.

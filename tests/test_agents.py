@@ -13,7 +13,7 @@ from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, imagine
 from agents.improve import useful_strokes
 from agents.loss import drawing_loss
-from agents.optim import MuonAdam
+from agents.optim import Muon, MuonAdam
 from agents.oracle import ExactBezier
 from agents.plan import plan
 from agents.recipes import DrawerOptions, OldDrawerOptions
@@ -275,6 +275,20 @@ def test_optimizer_survives_a_bad_batch():
     torch.testing.assert_close(module.weight.detach(), weight * (1 - 1e-3))  # weight decay alone
     optimizer.step(module(torch.ones(1, 4)).sum(), 1.0)
     assert not torch.equal(module.weight.detach(), weight)
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (8, 8)])
+def test_muon_moves_as_that_of_torch(shape):
+    """Which computes in bfloat16: within 2 % of how far it goes."""
+    rng, start = torch.Generator().manual_seed(0), torch.randn(shape)
+    own, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    optimizers = Muon([own], 0.02, 0.1), torch.optim.Muon([theirs], 0.02, weight_decay=0.1)
+    for _ in range(5):
+        own.grad = torch.randn(shape, generator=rng)
+        theirs.grad = own.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    assert (own - theirs).norm() < 0.02 * (theirs - start).norm()
 
 
 def test_damaged_state_of_a_run(tmp_path):
