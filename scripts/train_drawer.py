@@ -47,6 +47,7 @@ def main(arguments: Arguments) -> None:
     from scripts.train_canvas import fit
 
     recipe, seed = arguments.fields, arguments.seed
+    made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     device = prepare(arguments.device, arguments.threads)
     out = arguments.out or Path("runs") / recipe.name
     writes = processes.rank() == 0
@@ -76,8 +77,8 @@ def main(arguments: Arguments) -> None:
         return
     save_weights(drawer.network, out / "drawer.safetensors")
     save_weights(drawer.canvas, out / "canvas.safetensors")
-    made = {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
-    write_config(out, recipe=recipe.as_dict(), drawer=provenance(seed) | made)
+    made |= {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
+    write_config(out, recipe=recipe.as_dict(), drawer=made)
     print(
         f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"
     )
