@@ -259,7 +259,7 @@ _ALL = (
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
         canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3, price=4.0),
-        train=TrainOptions(pictures=500_000, fewest=3, batch=32),
+        train=TrainOptions(pictures=360_000, fewest=1),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
