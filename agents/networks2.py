@@ -149,7 +149,7 @@ class DrawerNetwork(nn.Module):
                 x = x + F.silu(self.mix(x))  # [B, burst, hidden]
                 raw = torch.tanh(self.head(x)) + where @ self.place
             action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1), None, state
+        return action.clamp(-1, 1), state
 
     def attend(self, x: Tensor, close: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """What the memory ``[B, hidden]`` picks out of features ``[B, HEADS, d, 16 * 16]``, where most

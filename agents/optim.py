@@ -43,7 +43,7 @@ class Muon(optim.Optimizer):
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure=None) -> None:  # ty: ignore[incompatible-method-override]
         """One step down the gradients."""
         group = self.param_groups[0]
         lr, momentum = group["lr"], group["momentum"]

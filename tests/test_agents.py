@@ -11,16 +11,12 @@ from agents.canvas import CanvasNetwork, resized, to_unit
 from agents.data import Pictures, any_width, augmented
 from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, imagine
-from agents.improve import useful_strokes
 from agents.loss import drawing_loss
 from agents.optim import Muon, MuonAdam
 from agents.oracle import ExactBezier
-from agents.plan import plan
 from agents.recipes import DrawerOptions, OldDrawerOptions
 from agents.train import Trainer, start_from, train_drawer
 from drawenv import BezierRenderer
-from drawenv.drawing import draw_kept
-from drawenv.metrics import squared_error
 from drawenv.renderers import PrismRenderer, RectangleRenderer
 
 RENDERER = BezierRenderer(5.0)
@@ -150,42 +146,6 @@ def test_old_weights_attend_to_cells_as_they_did(corners, first):
         network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 1
     )
     np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [first, first], atol=1e-4)
-
-
-def test_planned_drawings_are_never_worse(targets):
-    """Judged by the real renderer, round after round; what is worth nothing is left out."""
-    torch.manual_seed(0)
-    network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64).requires_grad_(False)
-    pixels = targets.mul(255).round().byte().numpy()
-    blank, code = RENDERER.blank(8, 64), network.encode(to_unit(pixels))
-
-    def error(actions, keep):
-        return squared_error(draw_kept(RENDERER, actions, keep, blank), pixels)
-
-    strokes = plan(network, RENDERER, code, blank, 4, proposals=4)
-    best = error(*strokes)
-    assert (best <= squared_error(blank, pixels)).all()
-    for _ in range(3):
-        strokes = plan(network, RENDERER, code, blank, 4, 4, 1, strokes)
-        assert (error(*strokes) <= best).all()
-        best = error(*strokes)
-    nothing = plan(network, RENDERER, network.encode(torch.zeros(8, 1, 64, 64)), blank, 4, 4, 1)
-    assert not nothing[1].any()
-
-
-def test_redrawing_mends_a_stroke_that_went_wrong(targets):
-    """Two right strokes of a drawing stay, a wrong one goes, and is drawn last if it is drawn anew."""
-    spec = RENDERER.action_spec
-    lines = [[8, 8, 30, 8, 56, 8], [8, 30, 30, 30, 56, 30], [8, 56, 30, 56, 56, 56]]
-    right = spec.to_action(np.array([lines], np.float32))
-    goal = draw_kept(RENDERER, right[:, :2], np.ones((1, 2), bool), RENDERER.blank(1, 64))
-    network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64).requires_grad_(False)
-    old = right, np.ones((1, 3), bool)
-    actions, keep = plan(
-        network, RENDERER, network.encode(to_unit(goal)), RENDERER.blank(1, 64), 3, 4, 1, old
-    )
-    np.testing.assert_array_equal(draw_kept(RENDERER, actions, keep, RENDERER.blank(1, 64)), goal)
-    assert keep.sum() == 2 and old[1].all()
 
 
 @pytest.mark.parametrize("zoom", [1, 2, 3])
@@ -328,17 +288,3 @@ def test_drawer_learns_through_the_exact_canvas(targets):
     _, canvases, _ = imagine(network, RealCanvas(RENDERER), code, blank, 2)
     error = (canvases[-1] - targets).square().sum() / targets.square().sum()
     assert error < 0.85
-
-
-def test_useful_strokes(rng):
-    """Of strokes drawn twice one is kept; what misses the target is not; nothing gets worse."""
-    actions = RENDERER.action_spec.sample(60, rng).reshape(20, 3, 6)
-    blank = RENDERER.blank(20, 64)
-    targets = draw_kept(RENDERER, actions, np.ones((20, 3), bool), blank)
-    twice = actions.repeat(2, 1)
-    keep = useful_strokes(RENDERER, twice, targets, blank)
-    np.testing.assert_array_equal(draw_kept(RENDERER, twice, keep, blank), targets)
-    assert (keep.sum(1) <= 3).all()
-    assert useful_strokes(RENDERER, actions, blank, blank).sum() <= 2  # nothing to draw
-    assert not useful_strokes(RENDERER, actions, targets, targets).any()  # all is there already
-    assert useful_strokes(RENDERER, actions[:, :0], targets, blank).shape == (20, 0)

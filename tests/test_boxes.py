@@ -7,8 +7,10 @@ import trimesh
 from drawenv import Drawing, load_pictures, load_targets
 from drawenv.metrics import box_iou, ciede2000
 from drawenv.renderers import PrismRenderer, RectangleRenderer
+from drawenv.targets.scenes import all_seen
 from drawenv.tasks.boxes import box_scores
 
+RANGES = {"prisms-1": (1, 1), "prisms-3": (3, 3), "boxes": (1, 6), "blocks-6": (6, 6)}  # of shapes in a scene
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
 
 
@@ -78,12 +80,23 @@ def test_prisms_as_obj(tmp_path):
         rectangles((0, 0, 9, 9, *RED)).save(tmp_path / "c.obj")
 
 
-@pytest.mark.parametrize("name", ["frames", "prisms", "prisms-1", "prisms-3"])
+def test_blocks_touch_share_no_space_and_are_seen():
+    for shapes in load_pictures("blocks-6:test").shapes[:50]:
+        low, high = shapes[:, :3], shapes[:, 3:6]
+        sides = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)  # of what two share
+        shared = sides.clip(0).prod(2) * (1 - np.eye(6))
+        assert shared.max() < 0.01
+        touches = ((np.abs(sides) < 1e-3).any(2) & (sides > -1e-3).all(2)) & ~np.eye(6, dtype=bool)
+        assert touches.any(1).all()
+        assert all_seen(shapes[:, :6], 8)
+
+
+@pytest.mark.parametrize("name", ["frames", "prisms", "prisms-1", "prisms-3", "boxes", "blocks-6"])
 def test_scenes_are_what_their_shapes_draw(name):
     test = load_pictures(f"{name}:test")
     assert len(test) == 1000
     counts = [len(shapes) for shapes in test.shapes]
-    assert (min(counts), max(counts)) == {"prisms-1": (1, 1), "prisms-3": (3, 3)}.get(name, (1, 3))
+    assert (min(counts), max(counts)) == RANGES.get(name, (1, 3))
     renderer = load_targets(name).renderer
     for shapes, image in zip(test.shapes[:5], test.images, strict=False):
         canvas = renderer.blank(1, 64)

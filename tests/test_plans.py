@@ -109,6 +109,14 @@ def test_real_plans(data):
     assert hints.any((1, 2, 3)).all() and targets.any((1, 2, 3)).all()
 
 
+def test_plans_as_if_scanned(data):
+    """Other hints of the same rooms, the same every time."""
+    plain, scanned, again = (load_targets(f"floorplans{kind}:val") for kind in ("", "-scanned", "-scanned"))
+    np.testing.assert_array_equal(plain.images, scanned.images)
+    np.testing.assert_array_equal(scanned.hints, again.hints)
+    assert (plain.hints != scanned.hints).any((1, 2, 3)).mean() > 0.95
+
+
 def test_plans_without_data(monkeypatch, tmp_path):
     annotations.cache_clear()
     monkeypatch.delenv("DRAWENV_DATA", raising=False)
