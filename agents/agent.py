@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,11 @@ from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
 from drawenv.targets.pictures import read_channels, squares
 from drawenv.tasks.votes import from_all_sides
+
+
+def _has_weights(recipe: Recipe) -> bool:
+    return (weights.PRETRAINED / (recipe.weights or recipe.name)).is_dir()
+
 
 EFFORT = 2  # rounds of redrawing, if nothing else is said
 
@@ -88,8 +94,7 @@ def draw(
             goal = agent.goal(hints)
             if goal is None:
                 goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
-            price = agent.recipe.loss.price
-            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=price)
+            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=agent.recipe.price)
         return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
 
     if agent.recipe.votes:
@@ -131,7 +136,7 @@ def draw_any_size(
         raise ValueError(f"effort must be at least 0, got {effort}")
     return draw_page(
         choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels,
-        effort if agent.redraws else 0, order, scale, recipe.size, report, log,
+        effort if agent.redraws else 0, order, scale, recipe.size, recipe.price, report, log,
     )  # fmt: skip
 
 
@@ -190,6 +195,11 @@ class Drawer(ModelHubMixin):
         canvas = make_canvas(recipe)
         return cls(recipe, make_network(recipe, version), canvas)
 
+    def with_recipe(self, **changes) -> Drawer:
+        """The same networks, drawing with another recipe: with other ``levels``, or at another ``price``."""
+        recipe = replace(self.recipe, **changes)
+        return Drawer(recipe, self.network, self.canvas, self.config | {"recipe": recipe.as_dict()})
+
     @property
     def device(self) -> torch.device:
         """Where its networks are."""
@@ -223,13 +233,15 @@ class Drawer(ModelHubMixin):
         """
         name = str(pretrained_model_name_or_path)
         if not Path(name).is_dir() and "/" not in name:
-            if not (weights.PRETRAINED / get_recipe(name).name).is_dir():
-                have = ", ".join(r for r in RECIPES if (weights.PRETRAINED / r).is_dir())
+            if not _has_weights(get_recipe(name)):
+                have = ", ".join(recipe.name for recipe in RECIPES.values() if _has_weights(recipe))
                 raise FileNotFoundError(
                     f"no pretrained weights for {name!r} (there are: {have}); train them with "
                     f"scripts/train_drawer.py {name}, then give that folder"
                 )
-            name = str(weights.PRETRAINED / name)
+            wanted = get_recipe(name)
+            drawer = cls._from_pretrained(model_id=str(weights.PRETRAINED / (wanted.weights or wanted.name)))
+            return (drawer.with_recipe(**vars(wanted)) if wanted.weights else drawer).to(device)
         if Path(name).is_dir():
             return cls._from_pretrained(model_id=name).to(device)
         try:
@@ -339,8 +351,9 @@ class Drawer(ModelHubMixin):
             raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
-        price = self.recipe.loss.price
-        chosen = plan(self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, price)
+        chosen = plan(
+            self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price
+        )
         if refine and goal is not None:
             # Windows overlap: strokes that move far leave their neighbours', which counted on them.
             real, lr = RealCanvas(self.renderer), 0.01 if self.recipe.stride else 0.04

@@ -210,7 +210,7 @@ class Windows:
                     actions = yield parts
                     for page, windows in parts:
                         own, actions = np.split(actions, [len(windows)])
-                        page.paint(windows, own, None, least)
+                        page.paint(windows, own, None, least, self.recipe.price)
                 strokes = [page.strokes for page in pages]
 
     def _cut(self, actions: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

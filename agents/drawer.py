@@ -61,7 +61,6 @@ class DrawerNetwork(nn.Module):
         o: see ``DrawerOptions``.
         size: side of the canvas in pixels, a multiple of 16.
         hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint is the target.
-        strokes_cost: whether it decides of each stroke if it is drawn at all.
     """
 
     centres: Tensor
@@ -76,10 +75,7 @@ class DrawerNetwork(nn.Module):
     at: Tensor
     view_axes: Tensor
 
-    def __init__(
-        self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None,
-        strokes_cost: bool = False,
-    ):  # fmt: skip
+    def __init__(self, renderer: Renderer, o: DrawerOptions, size: int, hint: tuple[int, int] | None = None):
         super().__init__()
         spec, views = renderer.action_spec, renderer.views
         axes = sorted({axis for view in views for axis in view})
@@ -108,8 +104,8 @@ class DrawerNetwork(nn.Module):
         self.from_crop = nn.Linear(len(views) * (o.side // PATCH) ** 2 * EMBED, width)
         self.from_memory = nn.Linear(hidden, width)
         self.mix = nn.ModuleList([nn.Linear(width, width) for _ in range(5)])
-        self.strokes_cost = strokes_cost
-        self.head = nn.Linear(width, len(spec) + strokes_cost)
+        self.gate = o.gate
+        self.head = nn.Linear(width, len(spec) + o.gate)
 
         cells = (torch.arange(CELLS) + 0.5) * (size / CELLS)  # in pixels
         grid = torch.meshgrid(*[cells] * len(axes), indexing="ij")
@@ -221,7 +217,7 @@ class DrawerNetwork(nn.Module):
 
     def stroke(self, code: Code, look: Look, place: Tensor) -> tuple[Tensor, Tensor | None]:
         """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels, and whether they are drawn: 1 or 0,
-        with the gradient of the probability, ``[B, k]``. None if strokes cost nothing.
+        with the gradient of the probability, ``[B, k]``. None if they always are.
         """
         batch, k, _ = place.shape
         corner = place.detach().round().long()
@@ -238,7 +234,7 @@ class DrawerNetwork(nn.Module):
                 x = layer(F.silu(x))
         with self.autocast(False):
             x, shown = self.head(F.silu(x.float())), None
-            if self.strokes_cost:
+            if self.gate:
                 likely = torch.sigmoid(x[..., -1] + 2)  # at first nearly every stroke is
                 shown = (likely > 0.5).float() + likely - likely.detach()
                 x = x[..., :-1]
@@ -265,5 +261,4 @@ def make_network(recipe: Recipe, version: int) -> Network:
     """An untrained drawer network for a recipe, as weights of a version mean it."""
     if version < 3:
         return make_old_network(recipe, version)
-    cost = recipe.loss.price > 0
-    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint, cost)
+    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)

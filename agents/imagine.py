@@ -32,7 +32,7 @@ def imagine(
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1], the canvas after each stroke, a list of ``[B, C, H, W]``,
-        and, where strokes cost something, which are drawn, a list of ``[B]``.
+        and, of a network that decides it, which strokes are drawn, a list of ``[B]``.
     """
     x, state, actions, canvases, drawn = before, None, [], [], []
     for k in range(strokes):

@@ -117,7 +117,10 @@ class Page:
             out[k, 0] = page[top : top + self.size, left : left + self.size]
         return out
 
-    def paint(self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray | None, least: float) -> None:
+    def paint(
+        self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray | None, least: float,
+        price: float = 0.0,
+    ) -> None:  # fmt: skip
         """Draw the windows' strokes on the page, but for those of too little gain.
 
         Args:
@@ -125,11 +128,12 @@ class Page:
             actions: float32 ``[k, strokes, n]`` of the windows' canvases.
             keep: which of them may be drawn, bool ``[k, strokes]``; all if None.
             least: see ``useful_strokes``.
+            price: likewise, of a window of level 1.
         """
         physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
         here = np.clip(self.window.action_spec.to_action(physical), -1, 1)
         targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
-        keep = useful_strokes(self.window, here, targets, before, least, keep)
+        keep = useful_strokes(self.window, here, targets, before, least, keep, price * (self.size / 64) ** 2)
         top, left = (windows * self.stride).T[..., None]
         physical = self.spec.shifted(physical, left, top)
         for k, (row, column) in enumerate(windows.tolist()):
@@ -185,7 +189,7 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
 def draw_page(
     choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
     levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0,
-    order: Order = "phased", scale: float = 1.0, size: int = 64,
+    order: Order = "phased", scale: float = 1.0, size: int = 64, price: float = 0.0,
     report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
     """Draw a picture of any size window by window.
@@ -202,6 +206,7 @@ def draw_page(
         scale: how many times smaller the picture is drawn: above 1 for lines thicker than those
             learned, below 1 for thinner ones.
         size: side of a window of level 1 in pixels.
+        price: what a stroke must save of the squared error of such a window.
         report: called with (windows done, of how many).
         log: a list to which groups of windows and their strokes are added, for ``imagine_page``.
 
@@ -223,7 +228,7 @@ def draw_page(
             for windows in page.batches(order if turn == 0 else "phased"):
                 old = page.erase(windows) if turn else None
                 new = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows), old, turn == rounds)
-                page.paint(windows, *new, least)
+                page.paint(windows, *new, least, price)
                 done += len(windows)
                 if report:
                     report(done, total)

@@ -45,6 +45,8 @@ class DrawerOptions:
     """Of a crop in pixels, a multiple of 4."""
     reach: float = 24.0
     """How far from a crop's middle a stroke may start or end, in px."""
+    gate: bool = False
+    """Learn to draw only strokes that are worth their price: how many there are is the drawer's decision."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,6 @@ class LossOptions:
     """Weight of small shapes and edges beyond their area."""
     blur_until: float = 0.5
     """Share of the run by which the errors of blurred pictures have faded out."""
-    price: float = 0.0
-    """What a stroke costs, in squared error of a whole picture. Above 0 how many there are is the drawer's
-    decision."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +142,10 @@ class Recipe:
     levels: tuple[tuple[float, float], ...] = ((1, 0.0),)
     """The passes over a large picture: for each how many times larger its windows are, and what a stroke
     must gain to be kept (see ``useful_strokes``)."""
+    price: float = 0.0
+    """What a stroke must save of the squared error of a picture or window, values in [0, 1], to be drawn."""
+    weights: str | None = None
+    """Recipe that it draws with the weights of; its own if None."""
     canvas: CanvasOptions = field(default_factory=CanvasOptions)
     drawer: DrawerOptions = field(default_factory=DrawerOptions)
     loss: LossOptions = field(default_factory=LossOptions)
@@ -243,11 +246,8 @@ _ALL = (
         data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
     ),
     _SKETCH,
-    replace(_SKETCH, name="sketch-4", strokes=4, train=TrainOptions(pictures=300_000)),
-    replace(
-        _SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)),
-        train=TrainOptions(pictures=200_000, start_from="sketch-10"),
-    ),
+    replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
+    replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), weights="sketch-10"),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(reach=40.0),
@@ -257,8 +257,8 @@ _ALL = (
     replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
-        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(step_weight=0.3, blur_until=0.3, price=4.0),
+        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0, gate=True),
+        price=4.0, loss=LossOptions(step_weight=0.3, blur_until=0.3),
         train=TrainOptions(pictures=360_000, fewest=1),
     ),
     Recipe(

@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -137,7 +136,7 @@ class Trainer:
         loss = drawing_loss(canvases, target, o.step_weight, blur, o.robust, o.detail)
         loss = loss + REDRAW * drawing_loss([redrawn], target, 0.0, blur, o.robust, o.detail)
         if shown:
-            loss = loss + min(2 * done, 1) * o.price * torch.stack(shown).sum(0).mean()
+            loss = loss + min(2 * done, 1) * recipe.price * torch.stack(shown).sum(0).mean()
         if recipe.hint and code[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
@@ -225,7 +224,7 @@ def train_drawer(
         seconds = before + time.monotonic() - start
         network = drawer.network
         half_precision, network.half_precision = network.half_precision, False
-        figures = evaluate(replace_recipe(drawer, votes=0.0), validation, prune=False)
+        figures = evaluate(drawer.with_recipe(votes=0.0), validation, prune=False)
         network.half_precision = half_precision
         last.update({"pictures": pictures, "seconds": round(seconds, 1)})
         last.update({name: figures[name] for name in ("mse", "mse_canvas")})
@@ -256,11 +255,6 @@ def train_drawer(
     drawer.network.half_precision = False
     drawer.network.requires_grad_(False).eval()
     return last
-
-
-def replace_recipe(drawer: Drawer, **changes) -> Drawer:
-    """The same networks with another recipe."""
-    return Drawer(replace(drawer.recipe, **changes), drawer.network, drawer.canvas, drawer.config)
 
 
 def start_from(drawer: Drawer, other: Drawer) -> None:

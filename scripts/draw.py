@@ -40,6 +40,9 @@ class Arguments:
     """Sketches: pixels from one window to the next (default: the recipe's, 32)."""
     strokes: int | None = None
     """At most, of a picture or of a sketch's window (default: the recipe's)."""
+    price: float | None = None
+    """What a stroke must save of the squared error, or it is left out (default: the recipe's). A higher price
+    makes fewer and longer strokes."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -92,6 +95,8 @@ def main(arguments: Arguments) -> None:
     # One picture at a time: more threads only wait for each other.
     device = prepare(arguments.device, threads=1)
     drawer = Drawer.from_pretrained(arguments.recipe, device)
+    if arguments.price is not None:
+        drawer = drawer.with_recipe(price=arguments.price)
     files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
     sliding: dict[str, Any] = {
         "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ import tyro
 from scripts.common import Device, prepare, print_result, progress, run, save_sheet
 
 SLIDING = ("stride", "order")
+OF_RECIPE = ("votes", "price")
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Arguments:
     """Number of pictures, from the first (default: all)."""
     votes: float | None = None
     """Floor plans: what share of drawings must agree on a room; 0 draws once (default: the recipe's)."""
+    price: float | None = None
+    """What a stroke must save of the squared error of a picture or window (default: the recipe's)."""
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
     strokes: int | None = None
@@ -80,6 +83,11 @@ def write_sheet(
     save_sheet(rows, path, columns=most // 2)
 
 
+def given(arguments: Arguments, names: tuple[str, ...]) -> dict:
+    """Those of some arguments that were given."""
+    return {name: value for name in names if (value := getattr(arguments, name)) is not None}
+
+
 def make_agent(arguments: Arguments, device):
     """The agent that the arguments name, and the recipe that its weights are of."""
     from agents import Drawer, get_recipe
@@ -92,8 +100,7 @@ def make_agent(arguments: Arguments, device):
         folder = arguments.weights or Path("runs") / f"ppo-{arguments.recipe}"
         return Policy.from_pretrained(folder, device)
     drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe, device)
-    if arguments.votes is not None:
-        drawer.recipe = replace(drawer.recipe, votes=arguments.votes)
+    drawer = drawer.with_recipe(**given(arguments, OF_RECIPE))
     if arguments.agent in ("random", "blank"):
         return Chance(drawer, arguments.seed, strokes=0 if arguments.agent == "blank" else None)
     return drawer
@@ -106,7 +113,7 @@ def main(arguments: Arguments) -> None:
     recipe, truth = agent.recipe, arguments.agent == "truth"
     if arguments.sheet and truth:
         raise ValueError("--sheet shows drawings, and the agent truth makes none")
-    sliding = {name: value for name in SLIDING if (value := getattr(arguments, name)) is not None}
+    sliding = given(arguments, SLIDING)
     if sliding and not recipe.stride:
         raise ValueError(
             f"{recipe.name} draws a picture at once: {', '.join(sliding)} is for sliding recipes"
@@ -134,7 +141,7 @@ def main(arguments: Arguments) -> None:
         "seed": arguments.seed,
         **sliding,
         **({"strokes_at_most": arguments.strokes} if arguments.strokes else {}),
-        **({} if arguments.votes is None else {"votes": arguments.votes}),
+        **given(arguments, OF_RECIPE),
         **({"limit": arguments.limit} if arguments.limit else {}),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,

@@ -81,7 +81,7 @@ def test_strokes_that_cost_more_than_they_save_are_left_out(rng):
 
 def test_a_drawer_that_pays_for_strokes_decides_which_are_drawn(targets):
     """Those that it does not want leave the canvas alone, but pass on what they would have been worth."""
-    network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64, strokes_cost=True)
+    network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32, gate=True), 64)
     blank, code = torch.zeros_like(targets), network.encode(targets)
     for logit, drawn in ((0.0, 1), (-9.0, 0)):
         torch.nn.init.zeros_(network.head.weight[-1])
