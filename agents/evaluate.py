@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,11 +16,12 @@ from agents.canvas import CanvasNetwork, to_unit
 from agents.improve import stacked
 from agents.page import Order, imagine_page
 from drawenv import Drawing, load_pictures
-from drawenv.drawing import draw_kept, joined
+from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
+from drawenv.pens import Pen, in_strokes, pens_of_ink
 
 BATCH = 100  # pictures drawn at a time
-TOLERANCE = 2.0  # px: so near is a stroke found, and so near are ends joined
+TOLERANCE = 2.0  # px: so near is a stroke found
 
 
 @torch.no_grad()
@@ -35,7 +37,8 @@ def draw_imagined(canvas: CanvasNetwork, actions: np.ndarray, keep: np.ndarray, 
 
 def evaluate(
     agent: Agent, targets=None, effort: int = 0, refine: int = 0, limit: int | None = None,
-    truth: bool = False, prune: bool = True, report: Callable[[int, int], None] | None = None,
+    rival: Literal["truth", "skeleton"] | None = None, prune: bool = True,
+    report: Callable[[int, int], None] | None = None,
     stride: int | None = None, strokes: int | None = None, order: Order = "phased",
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
@@ -47,7 +50,8 @@ def evaluate(
         refine: gradient steps on the strokes after drawing.
         limit: number of pictures, from the first; all if None.
         prune: leave out strokes that do not help; of pages it is always done.
-        truth: draw the shapes that the targets are made of instead: what a perfect agent would get.
+        rival: draws instead: the shapes that the targets are made of, what a perfect agent would get; or the
+            pens that the picture's own middle lines suggest (``drawenv.pens.pens_of_ink``).
         report: called with (pictures done, of how many).
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
         strokes: at most, of a picture or a window; the recipe's if None.
@@ -74,15 +78,24 @@ def evaluate(
             f"{recipe.name} translates, and these pictures come without what is to be made of them: "
             "there is nothing to compare a drawing with (draw.py draws them)"
         )
-    if truth and not targets.shapes:
+    if rival == "skeleton" and not renderer.has_paths:
+        raise ValueError(f"a skeleton is drawn in strokes of a pen, and {recipe.name} has none")
+    if rival == "truth" and not targets.shapes:
         raise ValueError("the agent truth needs targets that know what shapes they are made of")
     n = len(targets.images[:limit])
     sums: dict[str, float] = defaultdict(float)
     drawings: list[Drawing] = []
+    pens: list[list[Pen]] = []
+    canvas = None if rival == "skeleton" else agent.learned_through
     for start in range(0, n, 1 if recipe.stride else BATCH):
         part = slice(start, min(start + (1 if recipe.stride else BATCH), n))
         begun, log = time.perf_counter(), []
-        if truth and targets.shapes:
+        if rival == "skeleton":
+            inks = targets.wanted[part, 0]
+            pens += (own := [pens_of_ink(ink) for ink in inks])
+            page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
+            drawn = [in_strokes(some, page) for some in own]
+        elif rival and targets.shapes:
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
         elif recipe.stride:
@@ -91,22 +104,26 @@ def evaluate(
         else:
             drawn = draw(agent, targets.wanted[part], effort, refine, prune, strokes)
         sums["seconds"] += time.perf_counter() - begun
-        for name, value in _errors(agent, drawn, log, targets.images[part]).items():
+        for name, value in _errors(agent, canvas, drawn, log, targets.images[part]).items():
             sums[name] += value
         drawings += drawn
         if report:
             report(part.stop, n)
-    figures = _means(sums, n, agent.learned_through is not None)
+    figures = _means(sums, n, canvas is not None)
     if recipe.stride:
         figures |= page_scores(drawings, targets.images[:n, 0], stride or recipe.stride)
     if targets.strokes and renderer.has_paths:
-        figures |= stroke_scores(drawings, targets.strokes[:n])
+        figures |= stroke_scores(
+            pens or [d.pens() for d in drawings], targets.strokes[:n], max(drawings[0].sides)
+        )
     return figures | targets.score(drawings)
 
 
-def _errors(agent: Agent, drawings: list[Drawing], log: list, images: np.ndarray) -> dict[str, float]:
+def _errors(
+    agent: Agent, canvas: CanvasNetwork | None, drawings: list[Drawing], log: list, images: np.ndarray
+) -> dict[str, float]:
     """Sums over pictures uint8 ``[k, C, H, W]`` of what their drawings cost."""
-    renderer, canvas = agent.renderer, agent.learned_through
+    renderer = agent.renderer
     blank = np.ascontiguousarray(np.broadcast_to(
         np.array(renderer.paper(), np.uint8)[:, None, None], images.shape
     ))  # fmt: skip
@@ -152,20 +169,22 @@ def page_scores(drawings: Sequence[Drawing], images: np.ndarray, stride: int) ->
     }
 
 
-def stroke_scores(drawings: Sequence[Drawing], true: Sequence[list[np.ndarray]]) -> dict[str, float]:
-    """How well drawings recover the true pens; strokes whose ends meet within ``TOLERANCE`` are one pen.
+def stroke_scores(
+    drawings: Sequence[list[Pen]], true: Sequence[list[np.ndarray]], side: int
+) -> dict[str, float]:
+    """How well the pens of drawings recover the true ones.
 
     Returns:
         Means over the drawings: what ``stroke_recovery`` gives, ``pens`` and ``pens_true``, ``pens_exact``
         (share of drawings with the right number), ``stroke_count_absolute_error``, and ``chamfer`` in px
-        (of an empty drawing, the side of the canvas).
+        (of an empty drawing, the side of the canvas); ``pen_curves``, how many cubic ones.
     """
     rows = []
     for drawing, strokes in zip(drawings, true, strict=True):
-        lines = drawing.renderer.polylines(drawing.actions)
-        pens = joined(lines, TOLERANCE)
+        pens = [pen.points() for pen in drawing]
         row = stroke_recovery(pens, strokes, TOLERANCE)
         row["stroke_count_absolute_error"] = abs(row["stroke_count_error"])
         row |= {"pens": len(pens), "pens_true": len(strokes), "pens_exact": len(pens) == len(strokes)}
-        rows.append(row | {"chamfer": min(chamfer(lines, strokes), float(max(drawing.sides)))})
+        row["pen_curves"] = sum(len(pen.curves) for pen in drawing)
+        rows.append(row | {"chamfer": min(chamfer(pens, strokes), float(side))})
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -3,6 +3,7 @@
 from drawenv.actions import ActionSpec, Parameter
 from drawenv.drawing import Drawing
 from drawenv.envs import ENV_IDS, ENVIRONMENTS, CanvasEnv, CanvasVectorEnv, register
+from drawenv.pens import Pen
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
 from drawenv.targets import ArrayTargets, Symbols, Targets, load_pictures, load_targets
@@ -19,6 +20,7 @@ __all__ = [
     "CanvasVectorEnv",
     "Drawing",
     "Parameter",
+    "Pen",
     "Renderer",
     "Symbols",
     "Targets",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from drawenv.pens import Pen, pens_of_strokes
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
@@ -91,12 +92,37 @@ class Drawing:
                 self.renderer.draw(channels[i], action[None])
         return np.stack([channel[0, 0] for channel in channels], -1)
 
-    def to_svg(self) -> str:
-        """The strokes as an SVG document on a view box of ``sides``, 512 px or as large as they are."""
+    def pens(self, tolerance: float = 0.3) -> list[Pen]:
+        """The drawing as few long strokes: what continues one stroke is one pen's, each line is there once.
+
+        They come from the strokes alone, never from a picture.
+
+        Args:
+            tolerance: how far a pen's curves may be from the strokes' middle line, in px. Another one changes
+                curves, never the number of pens.
+
+        Raises:
+            ValueError: what it draws has no paths, for instance boxes.
+        """
+        renderer, actions = self.renderer, self.actions
+        if not renderer.has_paths:
+            raise ValueError(f"only strokes of a pen have paths, those of {renderer.name} have none")
+        colors = np.broadcast_to(renderer.colors(actions), (len(self), 3))
+        return pens_of_strokes(renderer.polylines(actions), renderer.widths(actions), colors, tolerance)
+
+    def to_svg(self, pieces: bool = False) -> str:
+        """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.
+
+        Args:
+            pieces: the strokes as they were drawn, one after the other; else its pens, if it has any.
+        """
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
         width *= len(self.renderer.views)
-        strokes = self.renderer.to_svg(self.actions) if len(self) else ""
+        if pieces or not self.renderer.has_paths:
+            strokes = self.renderer.to_svg(self.actions) if len(self) else ""
+        else:
+            strokes = "\n".join(pen.to_svg() for pen in self.pens())
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -118,7 +144,7 @@ class Drawing:
             indent=1,
         )
 
-    def save(self, path, size: int | None = None) -> None:
+    def save(self, path, size: int | None = None, pieces: bool = False) -> None:
         """Write the drawing; the ending chooses the format, see ``FORMATS``.
 
         Args:
@@ -126,6 +152,7 @@ class Drawing:
                 frames), ``.json``, or, of boxes in space, ``.obj``.
             size: longer side in pixels of a png or gif; if None, of a png 512 or as large as the drawing
                 is, of a gif 512.
+            pieces: of an svg, see ``to_svg``.
 
         Raises:
             ValueError: another ending, or ``.obj`` of what is flat.
@@ -133,7 +160,7 @@ class Drawing:
         path = Path(path)
         if path.suffix.lower() not in FORMATS:
             raise ValueError(f"cannot save as {path.suffix!r}; use one of {' '.join(FORMATS)}")
-        FORMATS[path.suffix.lower()](self, path, size)
+        FORMATS[path.suffix.lower()](self, path, size, pieces)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -154,11 +181,11 @@ class Drawing:
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
-def _save_png(drawing: Drawing, path: Path, size: int | None) -> None:
+def _save_png(drawing: Drawing, path: Path, size: int | None, pieces: bool) -> None:
     Image.fromarray(drawing.render(size or max(512, *drawing.sides))).save(path)
 
 
-def _save_gif(drawing: Drawing, path: Path, size: int | None) -> None:
+def _save_gif(drawing: Drawing, path: Path, size: int | None, pieces: bool) -> None:
     every = -(-len(drawing) // 100) or 1
     first, *rest = [Image.fromarray(frame) for frame in drawing.frames(size or 512, every)]
     times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
@@ -166,12 +193,12 @@ def _save_gif(drawing: Drawing, path: Path, size: int | None) -> None:
 
 
 # How a drawing is saved, by the file's ending.
-FORMATS: dict[str, Callable[[Drawing, Path, int | None], object]] = {
-    ".svg": lambda drawing, path, size: path.write_text(drawing.to_svg()),
+FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool], object]] = {
+    ".svg": lambda drawing, path, size, pieces: path.write_text(drawing.to_svg(pieces)),
     ".png": _save_png,
     ".gif": _save_gif,
-    ".json": lambda drawing, path, size: path.write_text(drawing.to_json()),
-    ".obj": lambda drawing, path, size: path.write_text(drawing.renderer.to_obj(drawing.actions)),
+    ".json": lambda drawing, path, size, pieces: path.write_text(drawing.to_json()),
+    ".obj": lambda drawing, path, size, pieces: path.write_text(drawing.renderer.to_obj(drawing.actions)),
 }
 
 
@@ -191,51 +218,3 @@ def draw_kept(renderer: Renderer, actions: np.ndarray, keep: np.ndarray, before:
         renderer.draw(part, actions[rows, k])
         canvas[rows] = part
     return canvas
-
-
-def joined(paths: list[np.ndarray], reach: float = 2.0) -> list[np.ndarray]:
-    """Paths whose ends meet, as one path each: what a pen draws without being lifted.
-
-    Args:
-        paths: polylines ``[k, 2]``, in px of a 64-px canvas.
-        reach: distance in px within which the ends of two paths meet. Where several
-            meet, those are joined that lie closest and go on straightest.
-
-    Returns:
-        Fewer or as many polylines; a path may be turned round, and may close on itself.
-    """
-    ends = [(i, side) for i in range(len(paths)) for side in (0, -1)]
-
-    def heading(i: int, side: int) -> np.ndarray:
-        """Out of the path at one of its ends, a unit vector."""
-        path = paths[i] if side == -1 else paths[i][::-1]
-        out = path[-1] - path[max(len(path) - 5, 0)]
-        return out / max(float(np.hypot(*out)), 1e-6)
-
-    meetings = []
-    for n, (i, a) in enumerate(ends):
-        for j, b in ends[n + 1 :]:
-            gap = float(np.hypot(*(paths[i][a] - paths[j][b])))
-            if i != j and gap <= reach:
-                bend = 1 + float(heading(i, a) @ heading(j, b))  # 0 straight on, 2 back again
-                if bend < 1.5:
-                    meetings.append((gap / reach + bend, i, a, j, b))
-    chain = list(range(len(paths)))  # which chain each path is of
-    lines = {i: [(i, False)] for i in chain}  # chain: its paths in order, turned round or not
-    free = set(ends)
-    for _, i, a, j, b in sorted(meetings):
-        if (i, a) not in free or (j, b) not in free or chain[i] == chain[j]:
-            continue
-        free -= {(i, a), (j, b)}
-        first, second = lines.pop(chain[i]), lines.pop(chain[j])
-        if first[-1] != (i, a == 0):  # the meeting end must be the chain's last
-            first = [(p, not turned) for p, turned in reversed(first)]
-        if second[0] != (j, b == -1):
-            second = [(p, not turned) for p, turned in reversed(second)]
-        for p, _ in second:
-            chain[p] = chain[i]
-        lines[chain[i]] = first + second
-    return [
-        np.concatenate([paths[p][::-1] if turned else paths[p] for p, turned in line])
-        for line in lines.values()
-    ]

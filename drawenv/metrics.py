@@ -105,11 +105,11 @@ def chamfer(drawn: list[np.ndarray], true: list[np.ndarray]) -> float:
 
     if not drawn or not true:
         return 0.0 if not drawn and not true else float("inf")
-    a, b = (np.concatenate([_resample(s) for s in strokes]) for strokes in (drawn, true))
+    a, b = (np.concatenate([resampled(s) for s in strokes]) for strokes in (drawn, true))
     return float(KDTree(b).query(a)[0].mean() + KDTree(a).query(b)[0].mean()) / 2
 
 
-def _resample(line: np.ndarray, spacing: float = 0.5) -> np.ndarray:
+def resampled(line: np.ndarray, spacing: float = 0.5) -> np.ndarray:
     """A polyline ``[k, 2]`` as points evenly ``spacing`` px apart (the ends included)."""
     lengths = np.hypot(*np.diff(line, axis=0).T)
     total = lengths.sum()
@@ -147,7 +147,7 @@ def stroke_recovery(
         both = float(not drawn and not true)
         names = ("stroke_precision", "stroke_recall", "ink_precision", "ink_recall")
         return dict.fromkeys(names, both) | {"stroke_count_error": count}
-    drawn, true = [_resample(s) for s in drawn], [_resample(s) for s in true]
+    drawn, true = [resampled(s) for s in drawn], [resampled(s) for s in true]
     trees, true_trees = [KDTree(s) for s in drawn], [KDTree(s) for s in true]
     # to_true[i][j]: distance of each point of drawn i to true j; to_drawn likewise backwards.
     to_true = [[tree.query(s)[0] for tree in true_trees] for s in drawn]

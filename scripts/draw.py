@@ -43,6 +43,8 @@ class Arguments:
     price: float | None = None
     """What a stroke must save of the squared error, or it is left out (default: the recipe's). A higher price
     makes fewer and longer strokes."""
+    pieces: bool = False
+    """Write the strokes of an SVG as they were drawn; else they become few long ones."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -122,7 +124,7 @@ def main(arguments: Arguments) -> None:
                 failed = fail(error)
                 continue
             to["drawing"].parent.mkdir(parents=True, exist_ok=True)
-            drawing.save(to["drawing"])
+            drawing.save(to["drawing"], pieces=arguments.pieces)
             if "gif" in to:
                 drawing.save(to["gif"])
             if "rooms" in to:

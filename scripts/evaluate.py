@@ -20,9 +20,9 @@ class Arguments:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
-    agent: Literal["drawer", "ppo", "random", "blank", "truth"] = "drawer"
+    agent: Literal["drawer", "ppo", "random", "blank", "truth", "skeleton"] = "drawer"
     """drawer; policy of train_ppo.py; random strokes, judged as a drawer's; none; the shapes that targets
-    are made of."""
+    are made of; the pens that a picture's middle lines suggest, without a drawer."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None
@@ -110,9 +110,9 @@ def main(arguments: Arguments) -> None:
     from agents.evaluate import evaluate
 
     agent = make_agent(arguments, prepare(arguments.device, arguments.threads))
-    recipe, truth = agent.recipe, arguments.agent == "truth"
-    if arguments.sheet and truth:
-        raise ValueError("--sheet shows drawings, and the agent truth makes none")
+    recipe, rival = agent.recipe, arguments.agent if arguments.agent in ("truth", "skeleton") else None
+    if arguments.sheet and rival:
+        raise ValueError(f"--sheet shows drawings, and the agent {rival} makes none")
     sliding = given(arguments, SLIDING)
     if sliding and not recipe.stride:
         raise ValueError(
@@ -129,7 +129,7 @@ def main(arguments: Arguments) -> None:
             bar.update(task, completed=done, total=n, note=f"{done}/{n}")
 
         figures = evaluate(
-            agent, split, arguments.effort, arguments.refine, limit, truth, report=report,
+            agent, split, arguments.effort, arguments.refine, limit, rival, report=report,
             strokes=arguments.strokes, **sliding,
         )  # fmt: skip
     result = {

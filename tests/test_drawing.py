@@ -8,7 +8,6 @@ from PIL import Image
 from svgpathtools import svg2paths
 
 from drawenv import BezierRenderer, Drawing
-from drawenv.drawing import joined
 from drawenv.metrics import iou, mse, psnr, squared_error, stroke_recovery
 
 
@@ -28,7 +27,7 @@ def test_frames_grow_to_the_picture(drawing):
 
 
 def test_svg_holds_the_curves(drawing, tmp_path):
-    drawing.save(tmp_path / "a.svg")
+    drawing.save(tmp_path / "a.svg", pieces=True)
     paths, attributes = svg2paths(str(tmp_path / "a.svg"), convert_rectangles_to_paths=False)
     curves = drawing.renderer.curves(drawing.actions)
     for path, attribute, curve in zip(paths, attributes, curves, strict=True):
@@ -130,27 +129,3 @@ def test_recovery_of_nothing():
     assert stroke_recovery([], [LINE])["stroke_recall"] == 0
     assert stroke_recovery([LINE + 30], [LINE])["stroke_precision"] == 0
     assert stroke_recovery([], [])["stroke_recall"] == 1
-
-
-def test_paths_that_meet_are_joined():
-    line = np.array([[0, 0], [10, 0], [20, 0], [30, 0], [40, 0], [50, 10.0]])
-    parts = [line[2:4][::-1], line[0:2], line[4:6], np.array([[5, 30], [9, 30.0]])]
-    result = joined(parts, reach=11)
-    assert len(result) == 2
-    long = max(result, key=len)
-    np.testing.assert_array_equal(long if long[0, 0] == 0 else long[::-1], line)
-
-
-def test_a_turn_back_is_a_new_stroke():
-    there, back = np.array([[0, 0], [30, 0.0]]), np.array([[30, 1], [0, 3.0]])
-    assert len(joined([there, back])) == 2
-    assert len(joined([there, there + (31, 0)])) == 1
-    assert len(joined([there, there + (40, 0)])) == 2
-    assert joined([]) == []
-
-
-def test_a_ring_is_joined_once():
-    t = np.linspace(0, 2 * np.pi, 41)
-    ring = np.stack([30 + 20 * np.cos(t), 30 + 20 * np.sin(t)], 1)
-    result = joined([ring[:21], ring[20:]])
-    assert len(result) == 1 and len(result[0]) == 42

@@ -87,6 +87,14 @@ class Renderer:
         """The pen's path of each action ``[n, ...]``, float32 ``[points, 2]`` in px; with ``has_paths``."""
         raise NotImplementedError
 
+    def widths(self, actions: np.ndarray) -> np.ndarray:
+        """How wide the pen of each action is, ``[n]`` in px; 1 if nothing else is said."""
+        return np.ones(len(actions), np.float32)
+
+    def colors(self, actions: np.ndarray) -> np.ndarray:
+        """The colour of each action, ``[n, 1 or 3]`` in [0, 255]; white if nothing else is said."""
+        return np.full((len(actions), 1), 255, np.float32)
+
     def on_page(self, page: tuple[int, int], scale: float = 1.0) -> Renderer:
         """The same pen, ``scale`` times as large, on a page (height, width) in px.
 

@@ -181,9 +181,9 @@ class BezierRenderer(Renderer):
             curves *= np.float32(side / longer)
         _draw_curves(canvas, curves, self.colors(actions), self.compose == "over")
 
-    def colors(self, actions: np.ndarray) -> np.ndarray:
-        """The colour of each action, float32 ``[n, channels]`` in [0, 255]."""
-        return np.full((len(actions), 1), 255, np.float32)
+    def widths(self, actions: np.ndarray) -> np.ndarray:
+        """How wide the pen of each action is, ``[n]`` in px."""
+        return self.curves(actions)[:, 6]
 
     def polylines(self, actions: np.ndarray, points: int = 17) -> list[np.ndarray]:
         """The pen's path of each action ``[n, ...]``: float32 ``[points, 2]`` in px."""

@@ -1,0 +1,183 @@
+"""Pens: a drawing as the few long strokes that a person would make of it, in cubic Bézier curves.
+
+The strokes' middle lines are a graph. Where lines meet, branches are paired that one pen may have drawn:
+those along which one stroke of the drawing runs, or that go on straightest. A pen is a chain of branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.spatial import KDTree
+
+from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
+from drawenv.metrics import resampled
+from drawenv.middle_lines import chains
+from drawenv.renderers.color import hexadecimal
+
+if TYPE_CHECKING:
+    from drawenv.drawing import Drawing
+    from drawenv.renderers import Renderer
+
+WIDE = 8  # px: lines are traced about so wide
+SLIM = 0.5  # share of their width with which strokes are traced
+LARGEST = 2_000  # px: but no drawing is enlarged beyond this
+
+
+@dataclass(frozen=True, eq=False)
+class Pen:
+    """One stroke of a pen.
+
+    Attributes:
+        curves: cubic Bézier curves, each starting where the one before ends: float32 ``[k, 4, 2]``, x and y
+            in px of the drawing.
+        width: in the same px.
+        closed: whether it ends where it began.
+        color: sRGB in [0, 255].
+    """
+
+    curves: np.ndarray
+    width: float
+    closed: bool
+    color: tuple[int, int, int] = (255, 255, 255)
+
+    def points(self, each: int = 16) -> np.ndarray:
+        """The pen's path as a polyline, so many points of each curve: float32 ``[n, 2]``."""
+        parts = bernstein(np.linspace(0, 1, each)) @ self.curves  # [k, each, 2]
+        return np.concatenate([parts[0, :1], parts[:, 1:].reshape(-1, 2)]).astype(np.float32)
+
+    def to_svg(self) -> str:
+        """An SVG path with round ends."""
+        (x, y), ends = self.curves[0, 0], self.curves[:, 1:].reshape(-1, 6)
+        data = f"M{x:.2f} {y:.2f}" + "".join("C" + " ".join(f"{v:.2f}" for v in curve) for curve in ends)
+        return (
+            f'<path d="{data}{"Z" * self.closed}" fill="none" stroke="{hexadecimal(np.array(self.color))}" '
+            f'stroke-width="{self.width:.2f}" stroke-linecap="round" stroke-linejoin="round"/>'
+        )
+
+
+def pens_of_strokes(
+    paths: Sequence[np.ndarray], widths: np.ndarray, colors: np.ndarray, tolerance: float = 0.3
+) -> list[Pen]:
+    """The pens of a drawing: its strokes where they continue one another, each line once.
+
+    Args:
+        paths: of the strokes, polylines ``[k, 2]`` in px.
+        widths: of the strokes in px, ``[n]``.
+        colors: of the strokes, sRGB in [0, 255], ``[n, 3]``; only strokes of nearly one colour are one pen's.
+        tolerance: how far curves may be from the middle line, in px. Another one changes curves, never the
+            number of pens.
+
+    Returns:
+        Those of one colour together, the longest first.
+    """
+    left, pens = np.arange(len(paths)), []
+    while len(left):
+        alike = np.abs(colors[left].astype(float) - colors[left[0]]).max(1) <= 48
+        some, left = left[alike], left[~alike]
+        ink = [resampled(np.asarray(paths[k], float)) for k in some]
+        color = np.median(colors[some], 0).round().astype(int).tolist()
+        pens += _of_one_color(ink, np.asarray(widths, float)[some], tuple(color), tolerance)
+    return pens
+
+
+def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
+    """Pens as a drawing in quadratic curves, four for each cubic one; of one renderer's width, if it has one.
+
+    Args:
+        pens: in px of the renderer's page.
+        renderer: a ``BezierRenderer``.
+    """
+    from drawenv.drawing import Drawing
+
+    t, rows = np.linspace(0, 1, 5), [np.empty((0, 7))]
+    for pen in pens:
+        on, slopes = bernstein(t) @ pen.curves, 3 * bernstein_2(t) @ np.diff(pen.curves, axis=1)
+        a, b = on[:, :-1], on[:, 1:]  # ends of quarters, [k, 4, 2]
+        controls = (a + b) / 2 + (slopes[:, :-1] - slopes[:, 1:]) / 16
+        strokes = np.concatenate([a, controls, b], 2).reshape(-1, 6)
+        rows.append(np.concatenate([strokes, np.full((len(strokes), 1), pen.width)], 1))
+    spec = renderer.action_spec
+    physical = np.concatenate(rows)[:, : len(spec)].astype(np.float32)
+    return Drawing(spec.to_action(physical).clip(-1, 1), renderer)
+
+
+def _length(pen: Pen) -> float:
+    return float(np.hypot(*np.diff(pen.points(), axis=0).T).sum())
+
+
+def _of_one_color(paths: list[np.ndarray], widths: np.ndarray, color, tolerance: float) -> list[Pen]:
+    """``pens_of_strokes`` of paths whose points are 0.5 px apart."""
+    points, owner = np.concatenate(paths), np.repeat(np.arange(len(paths)), [len(path) for path in paths])
+    low, high = points.min(0) - widths.max(), points.max(0) + widths.max()
+    # Slim lines, so that those side by side stay apart and blobs where they meet are small.
+    thin = np.maximum(SLIM * widths, np.minimum(widths, 0.8))
+    zoom = float(np.clip(WIDE / np.quantile(thin, 0.1), 1, max(LARGEST / (high - low).max(), 1)))
+    image = Image.new("L", tuple(np.ceil((high - low) * zoom).astype(int).tolist()))
+    draw, tree = ImageDraw.Draw(image), KDTree(points)
+    for path, width in [*zip(paths, thin, strict=True), *_links(paths, owner, tree, widths, thin)]:
+        line, radius = (path - low) * zoom, width * zoom / 2
+        draw.line(line.ravel().tolist(), 255, max(round(2 * radius), 1), "curve")
+        for x, y in line[[0, -1]].tolist():
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
+    mask = gaussian_filter(np.asarray(image, np.float32), 0.12 * WIDE) > 127  # notches would grow branches
+
+    def width(path: np.ndarray) -> float:
+        return float(np.median(widths[owner[tree.query(path)[1]]]))
+
+    return _pens(mask, low, zoom, width, color, tolerance, paths)
+
+
+def _links(paths, owner, tree, widths, thin):
+    """Short lines from ends to lines that they touch, though their slim ones do not: paths and widths."""
+    for i, path in enumerate(paths):
+        for end in path[[0, -1]]:
+            near = np.array(tree.query_ball_point(end, (widths[i] + widths.max()) / 2), int)
+            near = near[owner[near] != i]
+            away = np.hypot(*(tree.data[near] - end).T)
+            touches = away < (widths[i] + widths[owner[near]]) / 2 - 0.25
+            if touches.any():
+                near, away = near[touches], away[touches]
+                k = near[away.argmin()]
+                if away.min() > (thin[i] + thin[owner[k]]) / 4:
+                    yield np.stack([end, tree.data[k]]), min(thin[i], thin[owner[k]])
+
+
+def pens_of_ink(ink: np.ndarray, tolerance: float = 0.3) -> list[Pen]:
+    """The pens that may have drawn a picture, by its pixels alone: the classic way, without a drawing.
+
+    Args:
+        ink: uint8 ``[H, W]``, light on black.
+        tolerance: see ``pens_of_strokes``.
+    """
+    zoom = float(np.clip(LARGEST / max(ink.shape), 1, 4))
+    size = tuple(round(side * zoom) for side in ink.shape[::-1])
+    mask = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC)) >= 128
+    depth, low = distance_transform_edt(mask), np.full(2, 0.5 / zoom)
+
+    def width(path: np.ndarray) -> float:
+        x, y = ((path - low) * zoom).round().astype(int).clip(0, np.array(mask.shape[::-1]) - 1).T
+        return max(2 * float(np.median(depth[y, x])) - 1, 1) / zoom
+
+    return _pens(mask, low, zoom, width, (255, 255, 255), tolerance, [])
+
+
+def _pens(
+    mask: np.ndarray, low: np.ndarray, zoom: float, width: Callable[[np.ndarray], float], color,
+    tolerance: float, paths: list[np.ndarray],
+) -> list[Pen]:  # fmt: skip
+    """The pens of a mask whose pixel (x, y) lies at ``low + (x, y) / zoom``; ``paths`` are known to be one
+    pen's each.
+    """
+    pens = []
+    for path, closed in chains(np.pad(mask, 1), [(line - low) * zoom + 1 for line in paths]):
+        path = (smoothed(path, closed) - 1) / zoom + low
+        wide = width(path)
+        curves = fit_curves(path, tolerance, closed, max(wide * zoom, 2.0))
+        pens.append(Pen(curves.astype(np.float32), wide, bool(closed), color))
+    return sorted(pens, key=_length, reverse=True)
