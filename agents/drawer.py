@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -131,7 +132,9 @@ class DrawerNetwork(nn.Module):
 
     def autocast(self, wanted: bool = True):
         """bfloat16 while training where that is faster; never for what becomes coordinates."""
-        return torch.autocast(self.place.device.type, torch.bfloat16, enabled=wanted and self.half_precision)
+        if not self.half_precision:
+            return nullcontext()
+        return torch.autocast(self.place.device.type, torch.bfloat16, enabled=wanted)
 
     def encode(self, hint: Tensor) -> Code:
         """What is needed of the hint ``[B, C', side, side]`` at every stroke."""
