@@ -39,7 +39,7 @@ def evaluate(
     agent: Agent, targets=None, effort: int = 0, refine: int = 0, limit: int | None = None,
     rival: Literal["truth", "skeleton"] | None = None, prune: bool = True,
     report: Callable[[int, int], None] | None = None,
-    stride: int | None = None, strokes: int | None = None, order: Order = "phased",
+    stride: int | None = None, strokes: int | None = None, order: Order = "phased", pens: bool = False,
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 
@@ -56,14 +56,15 @@ def evaluate(
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
         strokes: at most, of a picture or a window; the recipe's if None.
         order: of sliding recipes, of the windows.
+        pens: measure the drawings' pens, too; where the targets know theirs it is always done.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
         under the C that was learned through; None without one), ``mse_blank``, ``mse_over_blank``,
         ``psnr``, ``iou``, ``strokes`` (mean used), ``seconds_per_image``; of pages also ``iou_1px`` (ink one
         pixel off counts), ``stroke_length`` (mean, in px) and ``seam`` (error near windows' borders over
-        that elsewhere); where the targets know their pens what ``stroke_scores`` gives; and what the
-        targets' own ``score`` does.
+        that elsewhere); of pens what ``pen_scores`` gives, and where the targets know theirs
+        ``stroke_scores``; and what the targets' own ``score`` does.
 
     Raises:
         ValueError: the targets know no shapes for ``truth``, or the task is to translate and they have no
@@ -85,16 +86,17 @@ def evaluate(
     n = len(targets.images[:limit])
     sums: dict[str, float] = defaultdict(float)
     drawings: list[Drawing] = []
-    pens: list[list[Pen]] = []
+    measured = (pens or bool(targets.strokes)) and renderer.has_paths and renderer.channels == 1
+    own: list[list[Pen]] = []
     canvas = None if rival == "skeleton" else agent.learned_through
     for start in range(0, n, 1 if recipe.stride else BATCH):
         part = slice(start, min(start + (1 if recipe.stride else BATCH), n))
         begun, log = time.perf_counter(), []
         if rival == "skeleton":
             inks = targets.wanted[part, 0]
-            pens += (own := [pens_of_ink(ink) for ink in inks])
+            own += [pens_of_ink(ink) for ink in inks]
             page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
-            drawn = [in_strokes(some, page) for some in own]
+            drawn = [in_strokes(some, page) for some in own[start:]]
         elif rival and targets.shapes:
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
@@ -107,15 +109,17 @@ def evaluate(
         for name, value in _errors(agent, canvas, drawn, log, targets.images[part]).items():
             sums[name] += value
         drawings += drawn
+        if measured and rival != "skeleton":
+            own += [drawing.pens() for drawing in drawn]
         if report:
             report(part.stop, n)
     figures = _means(sums, n, canvas is not None)
     if recipe.stride:
         figures |= page_scores(drawings, targets.images[:n, 0], stride or recipe.stride)
+    if measured:
+        figures |= pen_scores(own, drawings, targets.images[:n])
     if targets.strokes and renderer.has_paths:
-        figures |= stroke_scores(
-            pens or [d.pens() for d in drawings], targets.strokes[:n], max(drawings[0].sides)
-        )
+        figures |= stroke_scores(own, targets.strokes[:n], max(drawings[0].sides))
     return figures | targets.score(drawings)
 
 
@@ -169,6 +173,26 @@ def page_scores(drawings: Sequence[Drawing], images: np.ndarray, stride: int) ->
     }
 
 
+def pen_scores(
+    pens: Sequence[list[Pen]], drawings: Sequence[Drawing], images: np.ndarray
+) -> dict[str, float]:
+    """Figures of drawings' pens, as the real renderer shows them on pictures uint8 ``[n, 1, H, W]``.
+
+    Returns:
+        Means over the drawings: ``pens``, ``pen_curves``, how many cubic ones they have, and
+        ``pens_mse_over_blank``.
+    """
+    shown = [
+        in_strokes(p, d.renderer).render(max(images.shape[2:])) for p, d in zip(pens, drawings, strict=True)
+    ]
+    error = mse(np.stack(shown)[:, None], images).sum() / max(mse(np.zeros_like(images), images).sum(), 1e-12)
+    return {
+        "pens": float(np.mean([len(own) for own in pens])),
+        "pen_curves": float(np.mean([sum(len(pen.curves) for pen in own) for own in pens])),
+        "pens_mse_over_blank": float(error),
+    }
+
+
 def stroke_scores(
     drawings: Sequence[list[Pen]], true: Sequence[list[np.ndarray]], side: int
 ) -> dict[str, float]:
@@ -177,7 +201,7 @@ def stroke_scores(
     Returns:
         Means over the drawings: what ``stroke_recovery`` gives, ``pens`` and ``pens_true``, ``pens_exact``
         (share of drawings with the right number), ``stroke_count_absolute_error``, and ``chamfer`` in px
-        (of an empty drawing, the side of the canvas); ``pen_curves``, how many cubic ones.
+        (of an empty drawing, the side of the canvas).
     """
     rows = []
     for drawing, strokes in zip(drawings, true, strict=True):
@@ -185,6 +209,5 @@ def stroke_scores(
         row = stroke_recovery(pens, strokes, TOLERANCE)
         row["stroke_count_absolute_error"] = abs(row["stroke_count_error"])
         row |= {"pens": len(pens), "pens_true": len(strokes), "pens_exact": len(pens) == len(strokes)}
-        row["pen_curves"] = sum(len(pen.curves) for pen in drawing)
         rows.append(row | {"chamfer": min(chamfer(pens, strokes), float(side))})
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

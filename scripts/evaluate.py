@@ -49,6 +49,8 @@ class Arguments:
     """What a stroke must save of the squared error of a picture or window (default: the recipe's)."""
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
+    pens: bool = False
+    """Also measure the few long strokes as which SVGs are written; where the true ones are known, always."""
     strokes: int | None = None
     """At most, of a picture or a window (default: the recipe's)."""
     order: Literal["phased", "raster", "flood"] | None = None
@@ -130,7 +132,7 @@ def main(arguments: Arguments) -> None:
 
         figures = evaluate(
             agent, split, arguments.effort, arguments.refine, limit, rival, report=report,
-            strokes=arguments.strokes, **sliding,
+            strokes=arguments.strokes, pens=arguments.pens, **sliding,
         )  # fmt: skip
     result = {
         "recipe": recipe.name,
