@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from drawenv.pens import Pen, pens_of_strokes
+from drawenv.pens import Pen, in_strokes, pens_of_strokes
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
@@ -79,17 +79,20 @@ class Drawing:
         """``[1, C, H, W]`` to ``[H, W]`` or ``[H, W, C]``, a copy."""
         return side_by_side(canvas[0, : self.renderer.shown], len(self.renderer.views))
 
-    def render_strokes(self, size: int | None = None) -> np.ndarray:
-        """Drawings of ink alone with neighbouring strokes in different colours: uint8 ``[H, W, 3]``.
+    def render_strokes(self, size: int | None = None, pieces: bool = False) -> np.ndarray:
+        """Drawings of ink alone with their pens in different colours: uint8 ``[H, W, 3]``.
 
         Args:
             size: as for ``render``.
+            pieces: the strokes as they were drawn, neighbours in different colours, instead of pens.
         """
         size = max(self.sides) if size is None else size
         channels = [self.renderer.blank(1, size) for _ in range(3)]
-        for k, action in enumerate(self.actions):
-            for i in _COLORS[k % len(_COLORS)]:
-                self.renderer.draw(channels[i], action[None])
+        parts = [in_strokes([pen], self.renderer).actions for pen in ([] if pieces else self.pens())]
+        for k, part in enumerate(self.actions[:, None] if pieces else parts):
+            for action in part:
+                for i in _COLORS[k % len(_COLORS)]:
+                    self.renderer.draw(channels[i], action[None])
         return np.stack([channel[0, 0] for channel in channels], -1)
 
     def pens(self, tolerance: float = 0.3) -> list[Pen]:

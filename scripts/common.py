@@ -171,7 +171,7 @@ def together(title: str, todo: Mapping[str, Callable[[], None]], jobs: int) -> N
 def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
     """A PNG of pictures, each with its drawing below: gray ones dark on light.
 
-    Pages of sliding recipes are shown larger, with their strokes in colours below.
+    Pages of sliding recipes are shown larger, with their pens in colours below.
 
     Args:
         rows: of pictures (the hint if there is one, the target if known), each uint8

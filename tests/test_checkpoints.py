@@ -122,12 +122,12 @@ def test_folder_without_weights(tmp_path):
 @pytest.mark.parametrize("name", RECIPES)
 def test_pretrained_weights_draw(name):
     """The weights in the repository are of this code, and beat the blank page by far."""
-    if not (PRETRAINED / name).is_dir():
+    if not (PRETRAINED / (get_recipe(name).weights or name)).is_dir():
         pytest.skip(f"no weights for {name}")
     drawer, size = Drawer.from_pretrained(name), get_recipe(name).size
     hints = pictures = Symbols(max_strokes=2, thickness=(4.3, 5.0)).sample(20, np.random.default_rng(0))
-    if name in ("floorplan", "prism"):
-        built_in = load_pictures({"floorplan": "plans:test", "prism": "prisms:test"}[name], size)
+    if others := {"floorplan": "plans", "prism": "prisms", "hollow": "frames"}.get(name):
+        built_in = load_pictures(f"{others}:test", size)
         pictures = built_in.images[:20]
         hints = pictures if built_in.hints is None else built_in.hints[:20]
     actions, keep = stacked([drawing.actions for drawing in draw(drawer, hints)])
@@ -152,6 +152,14 @@ def test_configs_hold_their_recipes(name):
     assert drawer.recipe == recipe
     # A canvas network that was fitted after the drawer says nothing of what the drawer learned.
     assert (drawer.learned_through is None) == bool(config["canvas"].get("fitted_afterwards"))
+
+
+@pytest.mark.parametrize("name", ["sketch-4", "sketch-hierarchy"])
+def test_recipes_that_draw_with_the_weights_of_another(name, tmp_path):
+    drawer = Drawer.from_pretrained(name)
+    assert drawer.recipe == get_recipe(name) and drawer.recipe.weights == "sketch-10"
+    drawer.with_recipe(price=3.0).save_pretrained(tmp_path)
+    assert Drawer.from_pretrained(tmp_path).recipe == replace(get_recipe(name), price=3.0)
 
 
 def test_no_figure_under_a_canvas_that_was_fitted_afterwards():
