@@ -19,6 +19,8 @@ from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
 
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
+NUDGES, TRIES = 8, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
+REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
 
 
 def plan(
@@ -34,7 +36,7 @@ def plan(
         before: the canvases to draw on, uint8 ``[B, C, H, W]``.
         strokes: how many.
         proposals: how many are judged for each that is drawn; 1 draws what the network says.
-        rounds: how often each stroke is redrawn.
+        rounds: how often each stroke is redrawn, then nudged.
         old: strokes to redraw; None to choose them first.
         price: squared error of a picture, values in [0, 1], that a stroke must save.
 
@@ -52,6 +54,7 @@ def plan(
         planner.draw(strokes, proposals)
     for _ in range(rounds):
         planner.redraw(proposals)
+        planner.nudge(NUDGES)
     return planner.actions, planner.keep
 
 
@@ -81,6 +84,7 @@ class Planner:
         self.price = round(price * 255**2)
         self.device = code.goal.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
 
     def error(self, canvas: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Squared error of canvases ``[rows * k, C, H, W]``, int64 ``[rows, k]``."""
@@ -164,3 +168,42 @@ class Planner:
                 self.keep[row, first:end] = np.roll(self.keep[row, first:end], -1)
                 self.actions[row, end - 1], self.keep[row, end - 1] = drawn, True
             at[rows] += ~change
+
+    def nudge(self, rounds: int) -> None:
+        """Move each stroke a little at random, again and again; what brings it nearer to the goal stays.
+
+        A descent without a gradient. Each stroke's moves become smaller where they fail, and a move that was
+        good is tried again.
+        """
+        n, strokes, size = self.actions.shape
+        last = self.keep.shape[1] - self.keep[:, ::-1].any(0).argmax() if self.keep.any() else 0
+        reach = np.full((n, strokes, 1, 1), REACH, np.float32)
+        move = np.zeros((n, strokes, size), np.float32)
+        each = np.arange(n)
+        error = self.error(draw_kept(self.renderer, self.actions, self.keep, self.before), each)[:, 0]
+        for k in [k for _ in range(rounds) for k in range(last)]:
+            rows = each[self.keep[:, k]]
+            if not len(rows):
+                continue
+            old, keep = self.actions[rows], self.keep[rows]
+            below, above = keep.copy(), keep.copy()
+            below[:, k:], above[:, : k + 1] = False, False
+            if self.renderer.compose == "max":  # in which order does not matter
+                below, above = below | above, np.zeros_like(above)
+            steps = self.rng.standard_normal((len(rows), TRIES, size), np.float32) * reach[rows, k]
+            steps *= self.rng.random(steps.shape) < 0.5
+            steps[:, 0] = move[rows, k]
+            new = (old[:, k, None] + steps).clip(-1, 1)
+            drawn = np.repeat(draw_kept(self.renderer, old, below, self.before[rows]), TRIES, 0)
+            self.renderer.draw(drawn, new.reshape(-1, size))
+            if above.any():
+                many = (np.repeat(part, TRIES, 0) for part in (old, above))
+                drawn = draw_kept(self.renderer, *many, drawn)
+            errors = self.error(drawn, rows)
+            best, all_rows = errors.argmin(1), np.arange(len(rows))
+            better = errors[all_rows, best] < error[rows]
+            chosen = np.where(better[:, None], new[all_rows, best], old[:, k])
+            move[rows, k] = chosen - old[:, k]
+            self.actions[rows, k] = chosen
+            error[rows] = np.where(better, errors[all_rows, best], error[rows])
+            reach[rows, k] *= np.where(better, 1.1, 0.7)[:, None, None]

@@ -264,7 +264,7 @@ _ALL = (
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
-        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=400_000, batch=32),
+        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=240_000),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
