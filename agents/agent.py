@@ -140,37 +140,6 @@ def draw_any_size(
     )  # fmt: skip
 
 
-class Chance:
-    """The agent of uniform random strokes, judged as any other.
-
-    Args:
-        agent: whose task it is.
-        seed: of the strokes.
-        strokes: how many; the recipe's if None, 0 draws nothing.
-    """
-
-    redraws = False
-
-    def __init__(self, agent: Agent, seed: int = 0, strokes: int | None = None):
-        self.agent, self.recipe, self.renderer = agent, agent.recipe, agent.renderer
-        self.learned_through = agent.learned_through
-        self.rng, self.strokes = np.random.default_rng(seed), strokes
-
-    def goal(self, hints: np.ndarray) -> np.ndarray | None:
-        """That of the other agent."""
-        return self.agent.goal(hints)
-
-    def choose(
-        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
-        strokes: int | None = None, old: Strokes | None = None,
-    ) -> Strokes:  # fmt: skip
-        """See ``Agent.choose``; nothing is refined."""
-        wanted = (self.strokes, strokes, self.recipe.strokes)
-        count = next(n for n in wanted if n is not None)
-        shape = (len(hints), count, len(self.renderer.action_spec))
-        return self.rng.uniform(-1, 1, shape).astype(np.float32), np.ones(shape[:2], bool)
-
-
 class Drawer(ModelHubMixin):
     """A drawer network with the canvas network it learned through and the renderer it draws with.
 
@@ -213,8 +182,8 @@ class Drawer(ModelHubMixin):
 
     @property
     def redraws(self) -> bool:
-        """Not with weights up to version 2."""
-        return isinstance(self.network, DrawerNetwork)
+        """Not with weights up to version 2, nor where nothing judges strokes."""
+        return isinstance(self.network, DrawerNetwork) and self.recipe.judged
 
     @property
     def learned_through(self) -> CanvasNetwork | None:
@@ -325,6 +294,8 @@ class Drawer(ModelHubMixin):
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
         """See ``Agent.goal``: the hints, or what the network makes of them."""
+        if not self.recipe.judged:
+            return None
         if not self.recipe.hint:
             return hints
         picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]
@@ -346,7 +317,9 @@ class Drawer(ModelHubMixin):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
-        goal = code[0]
+        goal = code[0] if self.recipe.judged else None
+        if not self.redraws:
+            proposals, rounds = 1, 0
         if refine and goal is None:
             raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         start = resized(before, self.recipe.size, self.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.networks2 import OldNetwork, make_old_network
+from agents import networks2
 from agents.recipes import DrawerOptions, Recipe
 from drawenv import Renderer
 
@@ -257,11 +257,11 @@ class DrawerNetwork(nn.Module):
         return crop.permute(0, 2, 3, 1, 4).flatten(3)
 
 
-Network = DrawerNetwork | OldNetwork
+Network = DrawerNetwork | networks2.DrawerNetwork
 
 
 def make_network(recipe: Recipe, version: int) -> Network:
     """An untrained drawer network for a recipe, as weights of a version mean it."""
     if version < 3:
-        return make_old_network(recipe, version)
+        return networks2.make_old_network(recipe, version)
     return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)

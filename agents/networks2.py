@@ -1,10 +1,9 @@
-"""The two drawer networks of weights up to version 2; new ones are ``agents.drawer.DrawerNetwork``."""
+"""The drawer network of weights up to version 2; that of new ones is ``agents.drawer.DrawerNetwork``."""
 
 from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -169,115 +168,8 @@ class DrawerNetwork(nn.Module):
         return torch.cat([features, places.flatten(2)], 2), places[:, :, 0]
 
 
-class GlimpseNetwork(nn.Module):
-    """A drawer for small marks in full pictures: an LSTM chooses a place, and a crop of it in full detail,
-    the glimpse, decides the stroke.
-
-    Before each stroke the LSTM gets target and canvas coarsely and weighs the cells of an 8x8 grid,
-    drawn to those where ink is missing or, in colour, wrong. The glimpse is cropped around their
-    weighted mean, and the stroke is predicted relative to it: what a line looks like is learned once
-    for all places.
-    The hint must be the target: what is missing is their difference.
-
-    Args:
-        spec: the parameters of an action.
-        o: see ``DrawerOptions``.
-        channels: channels of target and canvas. With one of them it is ink, which nothing takes away.
-        size: side of the pictures in pixels, a multiple of 8.
-    """
-
-    centres: Tensor
-    pull: Tensor
-    shift: Tensor
-    scale: Tensor
-    place: Tensor
-    middle: Tensor
-
-    def __init__(self, spec: ActionSpec, o: OldDrawerOptions, channels: int = 1, size: int = 64):
-        super().__init__()
-        width, hidden, lstm, side, reach = o.width or 256, o.hidden, o.lstm, o.side, o.reach
-        self.lstm = lstm
-        self.half_precision = False
-        self.size, self.side, self.ink = size, side, channels == 1
-        self.encode_canvas = nn.Linear(2 * channels * (size // 4) ** 2, hidden)
-        self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.where = nn.Linear(hidden, 8 * 8)
-        self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly missing ink draws it
-        self.from_place = nn.Linear(2 * channels * side**2, width)
-        self.from_state = nn.Linear(hidden, width)
-        layers = [layer for _ in range(3) for layer in (nn.SiLU(), nn.Linear(width, width))]
-        self.mix = nn.Sequential(*layers)
-        self.head = nn.Linear(width, len(spec))
-
-        # Offsets from the glimpse's middle, in px of a 64-px canvas, to actions.
-        half, axis = spec.half_range.astype(float), spec.lengths
-        pull, shift = spec.relative()
-        place = spec.places() * (64 / size) / half
-        middle = np.where(spec.places().any(0), -spec.middle / half, 0)
-        cells = (torch.arange(8) + 0.5) * (size / 8)
-        centres = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).view(-1, 2)
-        scale = np.where(axis, reach / half, 1)
-        arrays = {"pull": pull, "shift": shift, "scale": scale, "place": place, "middle": middle}
-        buffers = {name: torch.from_numpy(array).float() for name, array in arrays.items()}
-        self.register_buffer("centres", centres, persistent=False)
-        for name, buffer in buffers.items():
-            self.register_buffer(name, buffer, persistent=False)
-
-    def autocast(self, wanted: bool = True):
-        """bfloat16 while training where that is faster; never for what becomes coordinates."""
-        return torch.autocast(self.place.device.type, torch.bfloat16, enabled=wanted and self.half_precision)
-
-    def glimpse(self, padded: Tensor, corner: Tensor) -> Tensor:
-        """Cut ``[B, C * side * side]`` out of ``[B, C, H + side, W + side]`` at corners ``[B, 2]`` (x, y)."""
-        along = torch.arange(self.side, device=corner.device)
-        rows, columns = corner[:, 1, None] + along, corner[:, 0, None] + along  # [B, side]
-        index = (rows[:, :, None] * padded.shape[-1] + columns[:, None]).flatten(1)  # [B, side * side]
-        index = index[:, None].expand(-1, padded.shape[1], -1)
-        return padded.flatten(2).gather(2, index).flatten(1)
-
-    def encode(self, hint: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is needed of the hint ``[B, C, H, W]`` at every stroke: itself, with a margin, coarse."""
-        return hint, F.pad(hint, [self.side // 2] * 4), F.avg_pool2d(hint, 4)
-
-    def forward(
-        self, code: tuple[Tensor, Tensor, Tensor], canvas: Tensor, left=None, state=None, sample=False
-    ):
-        """See ``agents.drawer.DrawerNetwork.forward``."""
-        hint, padded, coarse = code
-        canvas = canvas.detach()  # an encoded canvas passes no gradient on to earlier strokes
-        coarse_canvas = F.avg_pool2d(canvas, 4)
-        with self.autocast():
-            x = F.silu(self.encode_canvas(torch.cat([coarse - coarse_canvas, coarse_canvas], 1).flatten(1)))
-            if self.lstm:
-                state = self.memory(x, state)
-                x = state[0]  # [B, hidden]
-            else:
-                x = F.silu(self.memory(x))
-        left = hint - canvas
-        left = left.clamp(min=0) if self.ink else left.square().mean(1, keepdim=True)
-        missing = F.avg_pool2d(left, self.size // 8).flatten(1)  # [B, 8 * 8]
-        with self.autocast(False):
-            weights = torch.softmax(3 * self.where(x.float()) + self.sharpness * torch.log(missing + 1e-3), 1)
-            exact = weights @ self.centres  # [B, 2], in pixels
-        corner = exact.detach().round().long()
-        middle = exact + (corner - exact).detach()  # whole pixels, with a gradient
-        with self.autocast():
-            wanted = self.glimpse(padded, corner)
-            drawn = self.glimpse(F.pad(canvas, [self.side // 2] * 4), corner)
-            x = self.mix(self.from_place(torch.cat([wanted - drawn, drawn], 1)) + self.from_state(x))
-        with self.autocast(False):
-            raw = torch.tanh(self.head(F.silu(x.float()))) * self.scale + middle @ self.place + self.middle
-            action = raw + raw @ self.pull.T + self.shift
-        return action.clamp(-1, 1), None, state
-
-
-OldNetwork = DrawerNetwork | GlimpseNetwork
-
-
-def make_old_network(recipe: Recipe, version: int) -> OldNetwork:
+def make_old_network(recipe: Recipe, version: int) -> DrawerNetwork:
     """An untrained network for weights of version 1 or 2."""
     renderer, o = recipe.renderer(), cast(OldDrawerOptions, recipe.drawer)
     spec, channels, shown = renderer.action_spec, renderer.channels, renderer.shown
-    if o.glimpse:
-        return GlimpseNetwork(spec, o, channels, recipe.size)
     return DrawerNetwork(spec, o, channels, shown, recipe.size, recipe.hint, corners=version < 2)

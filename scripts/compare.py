@@ -211,7 +211,7 @@ def main(arguments: Arguments) -> None:
         import torch
 
         from agents import Drawer
-        from agents.agent import Chance
+        from agents.chance import Chance
         from agents.evaluate import evaluate
         from agents.recipes import get_recipe
 

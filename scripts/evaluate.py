@@ -93,7 +93,7 @@ def given(arguments: Arguments, names: tuple[str, ...]) -> dict:
 def make_agent(arguments: Arguments, device):
     """The agent that the arguments name, and the recipe that its weights are of."""
     from agents import Drawer, get_recipe
-    from agents.agent import Chance
+    from agents.chance import Chance
 
     get_recipe(arguments.recipe)
     if arguments.agent == "ppo":

@@ -47,8 +47,8 @@ def main(arguments: Arguments) -> None:
     from scripts.train_canvas import fit
 
     recipe, seed = arguments.fields, arguments.seed
-    made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     device = prepare(arguments.device, arguments.threads)
+    made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     out = arguments.out or Path("runs") / recipe.name
     writes = processes.rank() == 0
     if writes:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from agents import Drawer, get_recipe
-from agents.agent import Chance
+from agents.chance import Chance
 from agents.data import Windows
 from agents.evaluate import evaluate
 from agents.page import ORDERS, Page, draw_page, shrink
