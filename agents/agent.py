@@ -182,8 +182,8 @@ class Drawer(ModelHubMixin):
 
     @property
     def redraws(self) -> bool:
-        """Not with weights up to version 2, nor where nothing judges strokes."""
-        return isinstance(self.network, DrawerNetwork) and self.recipe.judged
+        """Not with weights up to version 2."""
+        return isinstance(self.network, DrawerNetwork)
 
     @property
     def learned_through(self) -> CanvasNetwork | None:
@@ -294,8 +294,6 @@ class Drawer(ModelHubMixin):
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
         """See ``Agent.goal``: the hints, or what the network makes of them."""
-        if not self.recipe.judged:
-            return None
         if not self.recipe.hint:
             return hints
         picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]
@@ -317,9 +315,7 @@ class Drawer(ModelHubMixin):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
-        goal = code[0] if self.recipe.judged else None
-        if not self.redraws:
-            proposals, rounds = 1, 0
+        goal = code[0]
         if refine and goal is None:
             raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         start = resized(before, self.recipe.size, self.device)

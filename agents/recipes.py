@@ -129,9 +129,6 @@ class Recipe:
     hint: tuple[int, int] | None = None
     """Of targets that are pairs, channels of the hints and the side in pixels at which they are encoded: a
     translation. None: the hint is the target itself."""
-    judged: bool = True
-    """Whether strokes are judged by the hint, or by what the network makes of it. False for translations
-    that draw better than they imagine: one pass, nothing is left out."""
     votes: float = 0.0
     """Floor plans are drawn from all eight sides, in windows of all ``data.zooms``; rooms are kept on which
     this share of the drawings that show them whole agree. 0 draws a picture once."""
@@ -252,9 +249,9 @@ _ALL = (
     replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), weights="sketch-10"),
     Recipe(
-        "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64), judged=False,
-        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=300_000),
+        "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
+        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(depth=3, reach=40.0),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=600_000),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
