@@ -36,36 +36,40 @@ results: setup
 	$(EVALUATE) quickstart --effort 2 --out results/quickstart-effort.json
 	$(EVALUATE) mnist-4 --out results/mnist-4.json
 	$(EVALUATE) mnist-4 --effort 2 --out results/mnist-4-effort.json
-	$(EVALUATE) mnist-4 --effort 2 --refine 50 --out results/mnist-4-refined.json
 	$(EVALUATE) mnist-4 --agent random --out results/mnist-4-random.json
 	$(EVALUATE) mnist-20 --out results/mnist-20.json
 	$(EVALUATE) mnist-20 --effort 2 --out results/mnist-20-effort.json
 	$(EVALUATE) mnist-20 --strokes 4 --out results/mnist-20-four.json
 	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --out results/mnist-20-four-effort.json
-	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --refine 50 --out results/mnist-20-four-refined.json
 	for lines in "" -thin -wide; do \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --out results/omniglot-4$$lines.json || exit 1; \
 		$(EVALUATE) omniglot-4 --targets omniglot$$lines:test --effort 2 --out results/omniglot-4$$lines-effort.json \
 			|| exit 1; done
-	$(EVALUATE) omniglot-4 --effort 2 --refine 50 --out results/omniglot-4-refined.json
+	$(EVALUATE) omniglot-4 --strokes 8 --effort 3 --price 2 --out results/omniglot-4-eight.json
+	$(EVALUATE) omniglot-4 --agent skeleton --out results/omniglot-4-skeleton.json
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
-	$(EVALUATE) sketch-10 --effort 2 --out results/sketch-10-effort.json
-	$(EVALUATE) sketch-10 --effort 2 --refine 50 --out results/sketch-10-refined.json
+	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
+	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
+	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
 	$(EVALUATE) sketch-4 --out results/sketch-4.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
+	$(EVALUATE) hollow --out results/hollow.json
+	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json
 	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
 	$(EVALUATE) floorplan --out results/floorplan.json
 	$(EVALUATE) floorplan --votes 0 --out results/floorplan-once.json
 	$(EVALUATE) floorplan --agent truth --out results/floorplan-truth.json
-	for k in 1 3; do \
-		$(EVALUATE) prism --targets prisms-$$k:test --out results/prism-$$k.json || exit 1; \
-		$(EVALUATE) prism --targets prisms-$$k:test --refine 50 --limit 300 --out results/prism-$$k-refined.json || exit 1; done
+	for scenes in prisms-1 prisms-3 blocks-6; do \
+		$(EVALUATE) prism --targets $$scenes:test --out results/$$scenes.json || exit 1; \
+		$(EVALUATE) prism --targets $$scenes:test --effort 2 --out results/$$scenes-effort.json || exit 1; done
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 16 --steps 300 --out results/mnist-4-reference.json
 	$(BIN)/python scripts/frontier.py
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json

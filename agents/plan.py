@@ -19,7 +19,7 @@ from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
 
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
-NUDGES, TRIES = 8, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
+NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
 REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
 
 

@@ -1,17 +1,19 @@
 """Which strokes a drawing has: proposed, judged, redrawn, left out, paid for."""
 
 import numpy as np
+import pytest
 import torch
 
 from agents.canvas import to_unit
 from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, imagine
 from agents.improve import useful_strokes
-from agents.plan import plan
+from agents.plan import Planner, plan
 from agents.recipes import DrawerOptions
 from drawenv import BezierRenderer
 from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
+from drawenv.renderers import RectangleRenderer
 
 RENDERER = BezierRenderer(5.0)
 
@@ -108,3 +110,22 @@ def test_planning_pays_for_strokes(targets):
         assert (cost <= squared_error(before, pixels)).all()
         counts.append(keep.sum())
     assert counts[0] > counts[1] > counts[2] == 0
+
+
+@pytest.mark.parametrize("renderer", [RENDERER, RectangleRenderer()])
+def test_nudged_strokes_come_nearer_and_never_move_away(renderer, rng):
+    """Also where the order of strokes matters, which stays as it is."""
+    spec = renderer.action_spec
+    true = spec.sample(60, rng).reshape(20, 3, -1)
+    before, all_of_them = renderer.blank(20, 32), np.ones((20, 3), bool)
+    goal = draw_kept(renderer, true, all_of_them, before)
+    network = DrawerNetwork(renderer, DrawerOptions(width=16, hidden=32), 32).requires_grad_(False)
+    planner = Planner(network, renderer, network.encode(to_unit(goal)), before)
+    planner.actions = (true + rng.normal(0, 0.1, true.shape)).clip(-1, 1).astype(np.float32)
+    planner.keep = rng.random((20, 3)) < 0.8
+    keep, errors = planner.keep.copy(), []
+    for _ in range(4):
+        errors.append(squared_error(draw_kept(renderer, planner.actions, planner.keep, before), goal))
+        planner.nudge(5)
+    assert (np.diff(errors, axis=0) <= 0).all() and errors[-1].sum() < 0.8 * errors[0].sum()
+    np.testing.assert_array_equal(planner.keep, keep)
