@@ -29,7 +29,7 @@ class Arguments:
     effort: int = 2
     """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass."""
     refine: int = 0
-    """Gradient steps on the strokes after drawing; 50 is plenty."""
+    """Gradient steps on the strokes after drawing; more effort gains as much in less time."""
     invert: Literal["auto", "yes", "no"] = "auto"
     """Whether pictures are dark ink on paper; auto decides by their brightness."""
     lines: bool = False
