@@ -17,7 +17,7 @@ draw: setup
 	$(BIN)/python scripts/draw.py examples/pictures/sketch/harbour.png --recipe sketch-10 -o out --gif --sheet out/harbour.png
 	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe colormnist-4 -o out/colors --sheet out/colors.png
 	$(BIN)/python scripts/draw.py examples/pictures/plans/*.png --recipe floorplan -o out/plans --sheet out/plans.png
-	$(BIN)/python scripts/draw.py examples/pictures/scenes/*.png --recipe prism --refine 50 -o out/scenes --sheet out/scenes.png
+	$(BIN)/python scripts/draw.py examples/pictures/scenes/*.png --recipe prism -o out/scenes --sheet out/scenes.png
 	@echo "Look at the .png files in out/: each picture with its drawing below."
 
 test: setup lint
@@ -59,7 +59,6 @@ results: setup
 	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
-	$(EVALUATE) sketch-4 --out results/sketch-4.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json
