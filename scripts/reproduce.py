@@ -16,8 +16,8 @@ from scripts.compare import train
 
 UNIT = 262_144  # pixels of 64 patches, and of a page
 PICTURES = {  # the kinds of pictures in the paper's figures 6 to 11
-    "digits": ("mnist-4", 50), "symbols": ("omniglot-4", 50), "sketches": ("sketch-10", 0),
-    "colors": ("colormnist-4", 0), "rooms": ("floorplan", 0), "boxes": ("prism", 50),
+    "digits": "mnist-4", "symbols": "omniglot-4", "sketches": "sketch-10", "colors": "colormnist-4",
+    "rooms": "floorplan", "boxes": "prism",
 }  # fmt: skip
 
 
@@ -155,10 +155,10 @@ def draw_figures(folder: Path, debug: bool) -> None:
     from scripts.evaluate import write_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (recipe, refine) in PICTURES.items():
+    for name, recipe in PICTURES.items():
         drawer = Drawer.from_pretrained(recipe)
         path, most = folder / f"{name}.png", 2 if debug else None
-        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, EFFORT, 0 if debug else refine, most)
+        write_sheet(drawer, f"{drawer.recipe.targets}:test", path, EFFORT, most=most)
         print(f"{name} ({recipe}) -> {path}")
 
 
