@@ -38,7 +38,7 @@ results: setup
 	$(EVALUATE) mnist-4 --effort 2 --out results/mnist-4-effort.json
 	$(EVALUATE) mnist-4 --agent random --out results/mnist-4-random.json
 	$(EVALUATE) mnist-20 --out results/mnist-20.json
-	$(EVALUATE) mnist-20 --effort 2 --out results/mnist-20-effort.json
+	$(EVALUATE) mnist-20 --effort 2 --limit 2000 --out results/mnist-20-effort.json
 	$(EVALUATE) mnist-20 --strokes 4 --out results/mnist-20-four.json
 	$(EVALUATE) mnist-20 --strokes 4 --effort 2 --out results/mnist-20-four-effort.json
 	for lines in "" -thin -wide; do \
@@ -51,19 +51,18 @@ results: setup
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
 	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
-	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
-	$(EVALUATE) sketch-10 --targets openmoji:test --out results/sketch-10-on-openmoji.json
-	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
-	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --limit 40 --out results/sketch-10-on-openmoji-price.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --limit 40 --out results/openmoji-skeleton.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json
 	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
 	$(EVALUATE) floorplan --out results/floorplan.json
+	$(EVALUATE) floorplan --targets floorplans-scanned:test --out results/floorplan-scanned.json
 	$(EVALUATE) floorplan --votes 0 --out results/floorplan-once.json
 	$(EVALUATE) floorplan --agent truth --out results/floorplan-truth.json
 	for scenes in prisms-1 prisms-3 blocks-6; do \
