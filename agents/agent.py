@@ -84,8 +84,11 @@ def draw(
     ``effort`` is the number of rounds in which each stroke is redrawn, by an agent that can; 0 is one pass.
     ``refine`` gradient steps on the strokes follow. With ``prune`` strokes are left out that bring the
     drawing no closer to the agent's goal, or, where it has none, that do not show.
-    If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``.
+    If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``; then each of dozens
+    of drawings is of one pass.
     """
+    if agent.recipe.votes:
+        effort = 0
 
     def once(hints: np.ndarray) -> list[Drawing]:
         blank = agent.renderer.blank(len(hints), agent.recipe.size)
