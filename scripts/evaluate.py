@@ -38,7 +38,7 @@ class Arguments:
     out: Path | None = None
     """Also write that object to this file."""
     sheet: Path | None = None
-    """Also write a PNG of 40 of the pictures (10 sketches), each with its drawing below."""
+    """Also write a PNG of 40 of the pictures (10 sketches or plans), each with its drawing below."""
     seed: int = 0
     """Of the random agent."""
     limit: int | None = None
@@ -60,19 +60,19 @@ class Arguments:
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
-    """debug: the first 50 pictures only."""
+    """debug: the first 50 pictures only, or 10 plans, or 2 sketches."""
 
 
 def write_sheet(
     agent, split: str, path: Path, effort: int = 0, refine: int = 0, most: int | None = None,
     strokes: int | None = None, **sliding,
 ) -> None:  # fmt: skip
-    """A PNG of pictures from all over a split (40, or 10 sketches), each with its drawing below."""
+    """A PNG of pictures from all over a split (40, or 10 sketches or plans), each with its drawing below."""
     from agents.agent import draw, draw_any_size
     from drawenv import load_pictures
 
     recipe = agent.recipe
-    most = most or (10 if recipe.stride else 40)
+    most = most or (10 if recipe.stride or recipe.votes else 40)
     pictures, rows = load_pictures(split, recipe.picture_size, agent.renderer), []
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
@@ -123,7 +123,7 @@ def main(arguments: Arguments) -> None:
     split = str(arguments.images or arguments.targets or f"{recipe.targets}:test")
     limit = arguments.limit
     if arguments.preset == "debug":
-        limit = 2 if recipe.stride else 50
+        limit = 2 if recipe.stride else 10 if recipe.votes else 50
     with progress(transient=True) as bar:
         task = bar.add_task(f"{arguments.agent} on {split}", total=None, note="")
 
