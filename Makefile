@@ -21,7 +21,7 @@ draw: setup
 	@echo "Look at the .png files in out/: each picture with its drawing below."
 
 test: setup lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
