@@ -88,7 +88,7 @@ def draw(
     of drawings is of one pass.
     """
     if agent.recipe.votes:
-        effort = 0
+        effort = min(effort, 0)
 
     def once(hints: np.ndarray) -> list[Drawing]:
         blank = agent.renderer.blank(len(hints), agent.recipe.size)
