@@ -120,12 +120,14 @@ def make_canvas(recipe: Recipe) -> CanvasNetwork:
     )
 
 
-def to_unit(pictures: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+def to_unit(pictures: np.ndarray | Tensor, device: torch.device | str = "cpu") -> Tensor:
     """uint8 pictures to a float tensor in [0, 1] of the same shape, on a device."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).div(255)
+    if isinstance(pictures, np.ndarray):
+        pictures = torch.from_numpy(np.ascontiguousarray(pictures))
+    return pictures.to(device).div(255)
 
 
-def resized(pictures: np.ndarray, size: int, device: torch.device | str = "cpu") -> Tensor:
+def resized(pictures: np.ndarray | Tensor, size: int, device: torch.device | str = "cpu") -> Tensor:
     """Square pictures uint8 ``[k, C, side, side]`` as a network takes them: ``[k, C, size, size]``."""
     x = to_unit(pictures, device)
     side = x.shape[-1]

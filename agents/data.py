@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+import itertools
+import multiprocessing
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from agents import processes
 from agents.canvas import resized, to_unit
-from agents.page import INK, Page
+from agents.page import INK, Page, worth_painting
 from agents.recipes import Recipe
 from drawenv import Symbols, load_pictures, load_targets
 
 Seed = int | tuple[int, ...]
+WORKERS = 4  # that make batches: for a GPU processes
+
+
+def forks(device: torch.device) -> bool:
+    """Whether batches come from processes: a GPU would wait for them, and Linux forks them in no time."""
+    return device.type == "cuda" and sys.platform == "linux"
 
 
 class Batch(NamedTuple):
@@ -37,8 +51,8 @@ class Batches(Protocol):
         """The next batch, when the share ``done`` of the run is over."""
         ...
 
-    def drawn(self, actions: Tensor) -> None:
-        """What was drawn in the last batch, ``[B, strokes, n]``."""
+    def drawn(self, actions: np.ndarray) -> None:
+        """What was drawn in the last batch, ``[B, strokes, n]``; to be called after each."""
         ...
 
 
@@ -87,8 +101,8 @@ def augmented(pictures: Tensor, mirror: bool) -> Tensor:
     return F.grid_sample(pictures, grid, align_corners=False)
 
 
-class Pictures:
-    """Batches of a recipe that draws a picture at once.
+class Pictures(Dataset):
+    """Batches of a recipe that draws a picture at once; on Linux a GPU gets them from processes of their own.
 
     Args:
         recipe: says which targets, how many symbols among them, and how to vary them.
@@ -98,80 +112,84 @@ class Pictures:
 
     def __init__(self, recipe: Recipe, seed: Seed, device: torch.device):
         renderer = recipe.renderer()
-        self.recipe, self.rng, self.device = recipe, np.random.default_rng(seed), device
+        self.recipe, self.device = recipe, device
+        self.seed = seed if isinstance(seed, tuple) else (seed,)
         self.size = -(-recipe.train.batch // processes.count())
         self.targets = load_targets(f"{recipe.targets}:train", recipe.size * max(recipe.data.zooms), renderer)
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5)).in_color(renderer.shown)
         blank = to_unit(renderer.blank(1, recipe.size), device)
         self.before = blank.expand(self.size, -1, -1, -1)
+        workers = min(WORKERS, os.cpu_count() or 1) if forks(device) else 0
+        self.batches = iter(DataLoader(
+            self, None, sampler=itertools.count(), num_workers=workers,
+            multiprocessing_context="fork" if workers else None,
+        ))  # fmt: skip
+
+    def __getitem__(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Hints and targets of a batch, uint8 ``[k, C, H, W]``, those of one size together."""
+        rng = np.random.default_rng((*self.seed, index))
+        built_in = round(self.recipe.data.symbols * self.size)
+        hints, targets = self.targets.sample_pairs(self.size - built_in, rng)
+        if hints is not None:
+            return self._windows(hints, targets, rng)
+        parts = [(targets, targets)]
+        if built_in:
+            symbols = self.symbols.sample(built_in, rng)
+            parts.append((symbols, symbols))
+        return parts
 
     def __call__(self, done: float) -> Batch:
-        data = self.recipe.data
-        built_in = round(data.symbols * self.size)
-        hints, targets = self.targets.sample_pairs(self.size - built_in, self.rng)
-        if hints is not None:
-            return Batch(*self._windows(hints, targets), self.before)
-        pictures = to_unit(targets, self.device)
+        data, parts = self.recipe.data, next(self.batches)
+        if self.recipe.hint:
+            hints, targets = zip(*parts, strict=True)
+            hint = torch.cat([resized(x, self.recipe.hint_side, self.device) for x in hints])
+            target = torch.cat([resized(x, self.recipe.size, self.device) for x in targets])
+            return Batch(hint, target, self.before)
+        pictures, *symbols = (to_unit(targets, self.device) for _, targets in parts)
         if data.augment:
             pictures = augmented(pictures, mirror=done < data.mirror_until)
         if data.widths:
             pictures = any_width(pictures)
-        if built_in:
-            symbols = to_unit(self.symbols.sample(built_in, self.rng), self.device)
-            pictures = torch.cat([pictures, symbols])
+        pictures = torch.cat([pictures, *symbols])
         return Batch(pictures, pictures, self.before)
 
-    def _windows(self, hints: np.ndarray, targets: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _windows(self, hints: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> list[tuple]:
         """A window of one of the recipe's zooms, anywhere in each hint and in its target."""
         whole, ratio = targets.shape[-1], hints.shape[-1] / targets.shape[-1]
-        parts: dict[int, list[tuple[int, ...]]] = {}  # zoom: index, top and left of windows of targets
-        for i in range(len(targets)):
-            zoom = int(self.rng.choice(self.recipe.data.zooms))
-            corner = self.rng.integers(whole - whole // zoom + 1, size=2).tolist()
-            parts.setdefault(zoom, []).append((i, *corner))
+        parts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}  # by zoom
+        for hint, target in zip(hints, targets, strict=True):
+            zoom = int(rng.choice(self.recipe.data.zooms))
+            corner = rng.integers(whole - whole // zoom + 1, size=2)
 
-        def cut(pictures: np.ndarray, side: float, times: float, zoom: int) -> np.ndarray:
-            windows = []
-            for i, *corner in parts[zoom]:
-                top, left = (round(at * times) for at in corner)
-                windows.append(pictures[i, :, top : top + round(side), left : left + round(side)])
-            return np.stack(windows)
+            def cut(picture: np.ndarray, times: float, corner=corner, side=whole // zoom) -> np.ndarray:
+                (top, left), side = (round(at * times) for at in corner.tolist()), round(side * times)
+                return picture[:, top : top + side, left : left + side]
 
-        hint, target = [], []
-        for zoom in parts:
-            side = whole // zoom
-            hint.append(resized(cut(hints, side * ratio, ratio, zoom), self.recipe.hint_side, self.device))
-            target.append(resized(cut(targets, side, 1, zoom), self.recipe.size, self.device))
-        return torch.cat(hint), torch.cat(target)
+            parts.setdefault(zoom, []).append((cut(hint, ratio), cut(target, 1)))
+        return [tuple(map(np.stack, zip(*some, strict=True))) for some in parts.values()]
 
-    def drawn(self, actions: Tensor) -> None:
+    def drawn(self, actions: np.ndarray) -> None:
         """Of no use here."""
 
 
-class Windows:
-    """Batches of a recipe that slides: windows as drawing meets them, with the neighbours' ink on their
-    canvases.
-
-    Crops of training pictures are drawn phase by phase by the drawer that is being trained; the windows of
-    a phase are a batch. While a step goes on, its strokes are drawn in a thread of their own.
+class Crops:
+    """Crops of training pictures, drawn phase by phase by the drawer that is being trained.
 
     Args:
-        recipe: says which pictures, stride and levels; about its ``batch`` windows make a batch.
+        recipe: says which stride and levels; about its ``batch`` windows make a phase of all crops.
+        pictures: uint8 ``[N, C, H, W]``.
         seed: of the choice and the variation.
-        device: of the batches.
     """
 
-    def __init__(self, recipe: Recipe, seed: Seed, device: torch.device):
-        self.recipe, self.rng, self.device = recipe, np.random.default_rng(seed), device
+    def __init__(self, recipe: Recipe, pictures: np.ndarray, seed: tuple[int, ...]):
+        self.recipe, self.pictures, self.rng = recipe, pictures, np.random.default_rng(seed)
         self.renderer = recipe.renderer()
-        self.pictures = load_pictures(f"{recipe.targets}:train", recipe.picture_size, self.renderer).images
         largest = max(level for level, _ in recipe.levels)
         self.side = int(recipe.size * (1 + 2 * largest))  # of a crop: a few windows of each level
         # Of the windows of a phase about half have ink in them.
         batch = -(-recipe.train.batch // processes.count())
         self.crops = max(2 * batch // (self.side // recipe.size) ** 2, 1)
-        self.phases, self.thread = self._generate(), ThreadPoolExecutor(1)
-        self.next: Future = self.thread.submit(self._cut, None)
+        self.phases = self._phases()
 
     def crop(self) -> np.ndarray:
         """One crop with ink in it, mirrored, turned by quarters and scaled at random, uint8."""
@@ -189,7 +207,7 @@ class Windows:
             return np.ascontiguousarray(part[:, ::-1] if self.rng.random() < 0.5 else part)
         raise ValueError(f"the pictures of {self.recipe.targets} have almost no ink (light on black)")
 
-    def _generate(self):
+    def _phases(self) -> Generator[list, Any, None]:
         size, stride = self.recipe.size, self.recipe.stride
         while True:
             inks = [self.crop() for _ in range(self.crops)]
@@ -208,21 +226,63 @@ class Windows:
                     for page, windows in parts if turn else []:
                         page.erase(windows)
                     actions = yield parts
-                    for page, windows in parts:
-                        own, actions = np.split(actions, [len(windows)])
-                        page.paint(windows, own, None, least, self.recipe.price)
+                    keep = worth_painting(parts, actions, None, least, self.recipe.price)
+                    ends = np.cumsum([len(windows) for _, windows in parts])[:-1]
+                    each = zip(parts, np.split(actions, ends), np.split(keep, ends), strict=True)
+                    for (page, windows), own, kept in each:
+                        page.paint(windows, own, kept)
                 strokes = [page.strokes for page in pages]
 
-    def _cut(self, actions: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def next(self, actions: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Draw the last phase's strokes, and cut the next one's windows: targets and canvases, uint8."""
         parts = self.phases.send(actions)
         targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
         return targets, np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
 
+
+_worker = threading.local()  # the crops of a worker, be it a thread or a process
+
+
+def _begin(*arguments) -> None:
+    _worker.crops = Crops(*arguments)
+
+
+def _next(actions: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    return _worker.crops.next(actions)
+
+
+class Windows:
+    """Batches of a recipe that slides: windows as drawing meets them, with the neighbours' ink on their
+    canvases.
+
+    Several groups of crops take turns: while a step goes on with one, workers draw the others' strokes.
+
+    Args:
+        recipe: says which pictures; see ``Crops``.
+        seed: of the choice and the variation.
+        device: of the batches.
+    """
+
+    def __init__(self, recipe: Recipe, seed: Seed, device: torch.device):
+        self.recipe, self.device = recipe, device
+        pictures = load_pictures(f"{recipe.targets}:train", recipe.picture_size, recipe.renderer()).images
+        seeds = seed if isinstance(seed, tuple) else (seed,)
+        self.groups: deque[tuple[Executor, Future]] = deque()
+        for k in range(WORKERS):
+            begin = recipe, pictures, (*seeds, k)
+            if forks(device):
+                context = multiprocessing.get_context("fork")
+                worker = ProcessPoolExecutor(1, context, _begin, begin)
+            else:
+                worker = ThreadPoolExecutor(1, initializer=_begin, initargs=begin)
+            self.groups.append((worker, worker.submit(_next, None)))
+
     def __call__(self, done: float) -> Batch:
-        target, before = (resized(x, self.recipe.size, self.device) for x in self.next.result())
+        _, windows = self.groups[0]
+        target, before = (resized(x, self.recipe.size, self.device) for x in windows.result())
         return Batch(target, target, before)
 
-    def drawn(self, actions: Tensor) -> None:
-        """The next batch's canvases show what was drawn in the last one."""
-        self.next = self.thread.submit(self._cut, actions.cpu().numpy())
+    def drawn(self, actions: np.ndarray) -> None:
+        """The next batch of the same crops has canvases that show what was drawn in their last one."""
+        worker, _ = self.groups.popleft()
+        self.groups.append((worker, worker.submit(_next, actions)))

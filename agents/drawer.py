@@ -216,7 +216,9 @@ class DrawerNetwork(nn.Module):
 
     def sampled(self, weights: Tensor, count: int = 1, generator=None) -> Tensor:
         """Places drawn by their weights, none of them twice: ``[B, count, axes]`` in pixels."""
-        return self.centres[torch.multinomial(weights.detach() + 1e-9, count, generator=generator)]
+        weights = weights.detach() + 1e-9
+        race = torch.empty_like(weights).exponential_(generator=generator)  # multinomial, for graphs
+        return self.centres[(weights / race).topk(count).indices]
 
     def stroke(self, code: Code, look: Look, place: Tensor) -> tuple[Tensor, Tensor | None]:
         """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels, and whether they are drawn: 1 or 0,

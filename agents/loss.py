@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 
 def drawing_loss(
-    canvases: list[Tensor], target: Tensor, step_weight: float, blur: float, robust: bool = False,
-    detail: float = 0.0,
+    canvases: list[Tensor], target: Tensor, step_weight: float, blur: float | Tensor,
+    robust: bool = False, detail: float = 0.0,
 ) -> Tensor:  # fmt: skip
     """Error per picture of the final canvas, with help: a scalar.
 
@@ -17,8 +17,8 @@ def drawing_loss(
         canvases: the canvas after each stroke, each ``[B, C, H, W]``.
         target: ``[B, c, H, W]``, compared with the first c channels of a canvas.
         step_weight: weight of the mean error after the earlier strokes.
-        blur: weight of the errors of pictures averaged over 2, 4, 8 and 16 px: a stroke that does
-            not touch the target gets a gradient from these alone.
+        blur: weight of the errors of pictures averaged over 2, 4, 8 and 16 px, 0 for none: a stroke that
+            does not touch the target gets a gradient from these alone. A tensor is not asked for its value.
         robust: the distance of each pixel's colour instead of its square. Squares are least for the
             mean of all colours that a pixel may have, distances for the likeliest of them.
         detail: how much more a pixel weighs for each unit of distance from the mean colour of the
@@ -42,7 +42,7 @@ def drawing_loss(
     if step_weight and earlier:
         each = [cost(x - target, weight) for x in earlier]
         loss = loss + step_weight * torch.stack(each).mean()
-    if blur > 0:
+    if isinstance(blur, Tensor) or blur > 0:
         for side in (2, 4, 8, 16):
             coarse = F.avg_pool2d(error, side)  # weight `side`: between mean and sum of a square
             loss = loss + blur * side * cost(coarse)

@@ -34,7 +34,7 @@ class Muon(optim.Optimizer):
 
     Args:
         matrices: to move.
-        lr: learning rate; a matrix of m times n moves by it times sqrt(max(1, m / n)).
+        lr: learning rate, also as a tensor; a matrix of m times n moves by it times sqrt(max(1, m / n)).
         weight_decay: a share of the learning rate.
         momentum: Nesterov's.
     """
@@ -59,7 +59,7 @@ class Muon(optim.Optimizer):
             update = torch.stack([update for _, update in some])
             update = orthogonalised(update) if m <= n else orthogonalised(update.mT).mT
             for (matrix, _), new in zip(some, update, strict=True):
-                matrix.mul_(1 - lr * group["weight_decay"]).sub_(new, alpha=lr * math.sqrt(max(1, m / n)))
+                matrix.mul_(1 - lr * group["weight_decay"]).sub_(new * (lr * math.sqrt(max(1, m / n))))
 
 
 class MuonAdam:
@@ -87,16 +87,24 @@ class MuonAdam:
             inner = parameter.ndim == 2 and not name.startswith(adam_only or ("\0",))
             (matrices if inner else rest).append(parameter)
         self.parameters, self.clip = matrices + rest, clip
-        self.parts = [
+        self.parts: list[optim.Optimizer] = [
             Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),
             optim.Adam(rest, lr=lr, betas=(0.9, 0.99)),
         ]
-        self.highest = [matrix_lr, lr]
+        self.highest, self.device = [matrix_lr, lr], self.parameters[0].device
+        self._settle()
 
-    def step(self, loss: Tensor, scale: float) -> None:
+    def _settle(self) -> None:
+        """Learning rates as tensors, and steps that a graph can hold where the device has graphs."""
+        cuda = self.device.type == "cuda"
+        for part, lr in zip(self.parts, self.highest, strict=True):
+            part.param_groups[0]["lr"] = torch.tensor(lr, device=self.device)
+        self.parts[1].param_groups[0].update(capturable=cuda, fused=cuda or None)
+
+    def step(self, loss: Tensor, scale: float | Tensor) -> None:
         """One step down a loss at ``scale`` times the highest learning rates; nothing waits for a device."""
         for part, lr in zip(self.parts, self.highest, strict=True):
-            part.param_groups[0]["lr"] = lr * scale
+            part.param_groups[0]["lr"].copy_(torch.as_tensor(scale * lr))
             part.zero_grad(set_to_none=True)
         loss.backward()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
@@ -113,3 +121,4 @@ class MuonAdam:
     def load_state_dict(self, state: list[dict]) -> None:
         for part, saved in zip(self.parts, state, strict=True):
             part.load_state_dict(saved)
+        self._settle()  # it may have been saved on another device

@@ -117,25 +117,20 @@ class Page:
             out[k, 0] = page[top : top + self.size, left : left + self.size]
         return out
 
-    def paint(
-        self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray | None, least: float,
-        price: float = 0.0,
-    ) -> None:  # fmt: skip
-        """Draw the windows' strokes on the page, but for those of too little gain.
+    def enlarged(self, actions: np.ndarray) -> np.ndarray:
+        """Actions ``[k, strokes, n]`` of the windows' canvases as physical values in px of this page."""
+        return self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
+
+    def paint(self, windows: np.ndarray, actions: np.ndarray, keep: np.ndarray) -> None:
+        """Draw the windows' strokes on the page.
 
         Args:
             windows: int ``[k, 2]``.
             actions: float32 ``[k, strokes, n]`` of the windows' canvases.
-            keep: which of them may be drawn, bool ``[k, strokes]``; all if None.
-            least: see ``useful_strokes``.
-            price: likewise, of a window of level 1.
+            keep: which of them are drawn, bool ``[k, strokes]``.
         """
-        physical = self.spec.scaled(self.spec.to_physical(actions), self.size / 64)
-        here = np.clip(self.window.action_spec.to_action(physical), -1, 1)
-        targets, before = self.cut(self.ink, windows), self.cut(self.canvas, windows)
-        keep = useful_strokes(self.window, here, targets, before, least, keep, price * (self.size / 64) ** 2)
         top, left = (windows * self.stride).T[..., None]
-        physical = self.spec.shifted(physical, left, top)
+        physical = self.spec.shifted(self.enlarged(actions), left, top)
         for k, (row, column) in enumerate(windows.tolist()):
             self.own[row, column] = actions[k], keep[k], physical[k, keep[k]]
         self._draw(physical[keep])
@@ -175,6 +170,29 @@ class Page:
         canvas = self.canvas[None, None]
         for k in range(len(actions)):
             self.renderer.draw(canvas, actions[k : k + 1])
+
+
+def worth_painting(
+    parts: Sequence[tuple[Page, np.ndarray]], actions: np.ndarray, keep: np.ndarray | None, least: float,
+    price: float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """Which strokes of windows gain enough, each window for itself.
+
+    Args:
+        parts: pages of one level, and windows of each, int ``[k, 2]``.
+        actions: of all of them, float32 ``[windows, strokes, n]``.
+        keep: which of them may be drawn, bool ``[windows, strokes]``; all if None.
+        least: see ``useful_strokes``.
+        price: likewise, of a window of level 1.
+
+    Returns:
+        bool ``[windows, strokes]``.
+    """
+    page, _ = parts[0]
+    here = np.clip(page.window.action_spec.to_action(page.enlarged(actions)), -1, 1)
+    targets = np.concatenate([page.cut(page.ink, windows) for page, windows in parts])
+    before = np.concatenate([page.cut(page.canvas, windows) for page, windows in parts])
+    return useful_strokes(page.window, here, targets, before, least, keep, price * (page.size / 64) ** 2)
 
 
 def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
@@ -227,8 +245,10 @@ def draw_page(
         for turn in range(1 + rounds):
             for windows in page.batches(order if turn == 0 else "phased"):
                 old = page.erase(windows) if turn else None
-                new = choose(page.cut(page.ink, windows), page.cut(page.canvas, windows), old, turn == rounds)
-                page.paint(windows, *new, least, price)
+                cuts = page.cut(page.ink, windows), page.cut(page.canvas, windows)
+                actions, keep = choose(*cuts, old, turn == rounds)
+                keep = worth_painting([(page, windows)], actions, keep, least, price)
+                page.paint(windows, actions, keep)
                 done += len(windows)
                 if report:
                     report(done, total)

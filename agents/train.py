@@ -20,6 +20,7 @@ from agents.canvas import Rollouts, to_unit
 from agents.data import Batch, make_batches
 from agents.drawer import Code
 from agents.evaluate import evaluate
+from agents.graphs import Replayed
 from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine
 from agents.loss import drawing_loss
 from agents.optim import MuonAdam
@@ -29,7 +30,7 @@ from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.drawing import draw_kept
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
-CHECK_EVERY = 20_000  # pictures from one validation to the next at most
+CHECKS = 20  # validations in a run
 REPORT_EVERY = 20  # steps; a report waits for the device
 
 
@@ -54,33 +55,53 @@ class Refit:
 
     def __init__(self, drawer: Drawer, batch: int, seed: int):
         self.canvas, self.real = drawer.canvas, RealCanvas(drawer.renderer)
-        self.marks = self.canvas.steps == 1
         self.rollouts = Rollouts(
             drawer.renderer, drawer.recipe.size, batch, self.canvas.steps,
             seed=seed + 1 + 1_000 * processes.rank(), device=drawer.device,
         )  # fmt: skip
         self.optimizer = MuonAdam(self.canvas, lr=1e-3, matrix_lr=5e-3)
+        self.own = self.rollouts()  # canvases, actions and next canvases of the last step's drawings
 
-    def step(self, start: Tensor, actions: Tensor, canvases: list[Tensor], scale: float) -> None:
-        """One step, given the first canvas, actions ``[B, strokes, n]`` and the canvas after each."""
+    def choose(self, start: Tensor, actions: Tensor, canvases: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """One stroke of each drawing and the canvas under it, given the first canvas, actions
+        ``[B, strokes, n]`` and the canvas after each.
+        """
         each = torch.arange(len(actions), device=actions.device)
         k = torch.randint(actions.shape[1], (len(actions),), device=actions.device)
         own = actions.detach()[each, k]
         own = (own + 0.03 * torch.randn_like(own)).clamp(-1, 1)
-        before = torch.zeros_like(start)
-        if not self.marks:
-            earlier = torch.stack([start, *canvases[:-1]]).detach()
-            before = earlier[k, each].mul(255).round().div(255)
-        after = self.real(before, own)
-        random = self.rollouts()
+        if self.canvas.steps == 1:  # marks
+            return torch.zeros_like(start), own
+        earlier = torch.stack([start, *canvases[:-1]]).detach()
+        return earlier[k, each].mul(255).round().div(255), own
+
+    def drawn(self, before: Tensor, own: Tensor) -> None:
+        """What ``choose`` chose, for the next step: the renderer draws it."""
+        before, own = before.clone(), own.clone()
+        self.own = before, own, self.real(before, own)
+
+    def inputs(self, rows: int) -> list[Tensor]:
+        """Canvases, actions and next canvases to fit C to, ``rows`` of its own and as many random ones."""
+        pairs = zip(self.own, self.rollouts(), strict=True)
+        return [torch.cat([repeated(own, rows), random]) for own, random in pairs]
+
+    def step(self, inputs: list[Tensor], scale: Tensor) -> None:
+        """Take one step on what ``inputs`` gave."""
         self.canvas.requires_grad_(True)
-        both = [torch.cat(pair) for pair in zip((before, own, after), random, strict=True)]
-        self.optimizer.step(self.canvas.loss(*both), scale)
+        self.optimizer.step(self.canvas.loss(*inputs), scale)
         self.canvas.requires_grad_(False)
+
+
+def repeated(x: Tensor, rows: int) -> Tensor:
+    """So many rows of a tensor, from the first again where it has fewer."""
+    return x if len(x) == rows else x[torch.arange(rows, device=x.device) % len(x)]
 
 
 class Trainer:
     """The step of training, with all that it changes.
+
+    What the real renderer draws in a step, the next one learns from: so a device computes a whole step
+    without waiting, and one that has CUDA graphs replays it.
 
     Args:
         drawer: its networks are changed in place; the canvas network stays as it is unless its recipe
@@ -100,6 +121,9 @@ class Trainer:
         batch = -(-train.batch // processes.count())
         self.refit = Refit(drawer, batch, seed) if self.recipe.canvas.refit else None
         self.through = exactly(self._canvas_function())
+        alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
+        self.update = Replayed(self._update, record=alone)
+        self.earlier: list[Tensor] = []  # of the last step: targets, drawings that lack a stroke, and codes
 
     def _canvas_function(self) -> CanvasFunction:
         """What the drawer learns through."""
@@ -111,55 +135,75 @@ class Trainer:
                 return ExactBezier(cast(BezierRenderer, drawer.renderer))
         return drawer.canvas
 
-    def step(self, batch: Batch, done: float, drawn: Callable[[Tensor], None] | None = None) -> Tensor:
+    def step(self, batch: Batch, done: float) -> tuple[Tensor, np.ndarray]:
         """One step on a batch, when the share ``done`` of the run is over.
 
         Args:
             batch: see ``Batch``.
             done: in [0, 1).
-            drawn: called with the actions ``[B, strokes, n]`` before the gradient is computed.
 
         Returns:
-            The loss, a scalar on the device.
+            The loss, a scalar on the device until the next step, and the actions ``[B, strokes, n]``.
         """
-        recipe, network = self.recipe, self.drawer.network
-        hint, target, before = batch
+        recipe, n = self.recipe, len(batch.target)
         strokes = int(self.rng.integers(recipe.train.fewest or recipe.strokes, recipe.strokes + 1))
+        blur = max(0.0, 1 - done / recipe.loss.blur_until)
+        warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
+        scale = warm * 0.5 * (1 + math.cos(math.pi * done))
+        numbers = [blur, min(2 * done, 1) * recipe.price, scale]
+        # Of batches of any size few graphs are wanted: they are filled up to multiples of half a full one.
+        half = max(recipe.train.batch // 2, 1)
+        rows = -(-n // half) * half if self.update.record else n
+        if not self.earlier:
+            with torch.no_grad():
+                code = self.drawer.network.encode(batch.hint)
+            self.earlier = [batch.target, batch.before, *(part for part in code if part is not None)]
+        parts = [*batch, *self.earlier]
+        inputs = [torch.tensor(numbers, device=self.drawer.device)] + [repeated(x, rows) for x in parts]
+        if self.refit:
+            inputs += self.refit.inputs(rows)
+        loss, actions, code, *chosen = self.update(inputs, strokes, blur > 0)
+        drawn = actions[:n].float().cpu().numpy()
+        self.earlier = [batch.target, self.with_one_missing(batch.before, drawn), *(x[:n] for x in code)]
+        if self.refit:
+            self.refit.drawn(*chosen)
+        return loss, drawn
+
+    def _update(self, inputs: list[Tensor], strokes: int, blurred: bool) -> tuple:
+        """All of a step that the device computes: the loss, the actions, the code and what ``Refit.choose``
+        chose.
+        """
+        numbers, hint, target, before, earlier_target, others, goal, *more = inputs
+        features = more.pop(0) if self.recipe.hint else None
+        blur, price, scale = numbers.unbind()
+        network, o = self.drawer.network, self.recipe.loss
         with network.autocast():  # the outermost context keeps the weights in half precision
             code = network.encode(hint)
             actions, canvases, shown = imagine(network, self.through, code, before, strokes)
-            if drawn:
-                drawn(actions.detach())
-            redrawn = self.redraw(cast(Code, code), before, actions.detach())
-        o = recipe.loss
-        blur = max(0.0, 1 - done / o.blur_until)
-        loss = drawing_loss(canvases, target, o.step_weight, blur, o.robust, o.detail)
-        loss = loss + REDRAW * drawing_loss([redrawn], target, 0.0, blur, o.robust, o.detail)
+            # One stroke of each earlier drawing anew, at a place drawn by its weights: this is how a drawing
+            # is planned (``agents.plan``), and what the network learns it from.
+            action, _, _ = network(Code(goal, features), others, 1, None, sample=True)
+            redrawn = self.through(others, action)
+        weight = blur if blurred else 0.0
+        loss = drawing_loss(canvases, target, o.step_weight, weight, o.robust, o.detail)
+        loss = loss + REDRAW * drawing_loss([redrawn], earlier_target, 0.0, weight, o.robust, o.detail)
         if shown:
-            loss = loss + min(2 * done, 1) * recipe.price * torch.stack(shown).sum(0).mean()
-        if recipe.hint and code[0] is not None:  # the goal should be like the target, too
+            loss = loss + price * torch.stack(shown).sum(0).mean()
+        if self.recipe.hint and code[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
-        warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
-        scale = warm * 0.5 * (1 + math.cos(math.pi * done))
         self.optimizer.step(loss / 100, scale)
-        if self.refit:
-            self.refit.step(before, actions, canvases, scale)
-        return loss.detach()
+        code = [part.detach() for part in code if part is not None]
+        if not self.refit:
+            return loss.detach(), actions.detach(), code
+        self.refit.step(more, scale)
+        return loss.detach(), actions.detach(), code, *self.refit.choose(before, actions, canvases)
 
-    def redraw(self, code: Code, before: Tensor, actions: Tensor) -> Tensor:
-        """Take one stroke of each drawing away and draw it anew, at a place drawn by its weights.
-
-        This is how a drawing is planned (``agents.plan``), and what the network learns it from.
-
-        Returns:
-            The canvases ``[B, C, H, W]``, under the canvas function.
-        """
-        n, renderer = actions.shape[1], self.drawer.renderer
+    def with_one_missing(self, before: Tensor, actions: np.ndarray) -> Tensor:
+        """Drawings ``[B, C, H, W]`` of the real renderer, each without one of its strokes."""
+        n = actions.shape[1]
         keep = self.rng.integers(n, size=(len(actions), 1)) != np.arange(n)
         pixels = before.mul(255).round_().byte().cpu().numpy()
-        others = to_unit(draw_kept(renderer, actions.float().cpu().numpy(), keep, pixels), actions.device)
-        action, _, _ = self.drawer.network(code, others, 1, None, sample=True)
-        return self.through(others, action)
+        return to_unit(draw_kept(self.drawer.renderer, actions, keep, pixels), before.device)
 
     def state(self) -> dict:
         state = {"network": self.drawer.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -214,7 +258,7 @@ def train_drawer(
     batches = make_batches(recipe, (seed, pictures, rank) if pictures or rank else seed, drawer.device)
     torch.manual_seed(seed + pictures + 7_919 * rank)
     start, writer = time.monotonic(), SummaryWriter(out) if writes else None
-    every = min(CHECK_EVERY, max(recipe.train.pictures // 4, 1))
+    every = max(recipe.train.pictures // CHECKS, min(64, recipe.train.pictures // 4), 1)
     last: dict = {}
 
     def check() -> None:
@@ -239,7 +283,8 @@ def train_drawer(
     step = 0
     while pictures < recipe.train.pictures:
         batch = batches(pictures / recipe.train.pictures)
-        loss = trainer.step(batch, pictures / recipe.train.pictures, batches.drawn)
+        loss, drawn = trainer.step(batch, pictures / recipe.train.pictures)
+        batches.drawn(drawn)
         checked, step = pictures // every, step + 1
         pictures += processes.total(len(batch.target), drawer.device)
         if pictures // every > checked and pictures < recipe.train.pictures:

@@ -160,7 +160,8 @@ def test_windows_of_hints_and_targets_are_of_one_place(zoom):
     hints = np.stack(
         [[np.asarray(Image.fromarray(t[0]).resize((256, 256), Image.Resampling.NEAREST))] for t in targets]
     )
-    hint, target = pictures._windows(hints, targets)
+    ((hints, targets),) = pictures._windows(hints, targets, rng)
+    hint, target = resized(hints, 32), resized(targets, 32)
     assert hint.shape == (6, 1, 32, 32) and target.shape == (6, 3, 32, 32)
     difference = (hint[:, 0] - target[:, 0]).abs()
     assert difference.mean() < 0.06  # unrelated places differ by a third
@@ -179,8 +180,8 @@ def test_gray_targets_train_on_a_canvas_in_color():
     recipe = replace(get_recipe("hollow").debug(), targets="symbols-2")
     batch = Pictures(recipe, 0, torch.device("cpu"))(0.0)
     assert batch.target.shape == (16, 3, 32, 32) and batch.target[:, 0].equal(batch.target[:, 2])
-    loss = Trainer(Drawer.new(recipe)).step(batch, 0.0)
-    assert loss.isfinite()
+    loss, actions = Trainer(Drawer.new(recipe)).step(batch, 0.0)
+    assert loss.isfinite() and actions.shape == (16, 3, 8)
 
 
 def test_start_from_another_drawer():

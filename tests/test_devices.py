@@ -36,6 +36,8 @@ class EachSaysWhere(TorchFunctionMode):
         if func in FACTORIES and "device" not in (kwargs or {}):
             frame = sys._getframe(1)
             while "torch" in Path(frame.f_code.co_filename).parts:
+                if frame.f_code.co_filename.endswith("dataloader.py"):
+                    return func(*args, **(kwargs or {}))  # its seed stays on the CPU
                 frame = frame.f_back
             where = Path(frame.f_code.co_filename)
             assert where.parent.name != "agents", f"{where.name}:{frame.f_lineno}: {func.__name__}"
@@ -62,7 +64,9 @@ def test_no_tensor_is_made_on_the_wrong_device(name, tmp_path, request):
         fit_canvas(drawer.canvas, drawer.renderer, recipe.size, steps=2, batch=4)
         batches, trainer = make_batches(recipe, 0, CPU), Trainer(drawer)
         for done in (0.0, 0.5):
-            assert trainer.step(batches(done), done, batches.drawn).isfinite()
+            loss, drawn = trainer.step(batches(done), done)
+            assert loss.isfinite()
+            batches.drawn(drawn)
         drawer.network.requires_grad_(False).eval().half_precision = False
         evaluate(drawer, f"{targets}:val", refine=1, limit=1)
 

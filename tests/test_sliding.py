@@ -12,7 +12,7 @@ from agents import Drawer, get_recipe
 from agents.chance import Chance
 from agents.data import Windows
 from agents.evaluate import evaluate
-from agents.page import ORDERS, Page, draw_page, shrink
+from agents.page import ORDERS, Page, draw_page, shrink, worth_painting
 from drawenv import BezierRenderer, Drawing
 from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, near_iou, seam_score, squared_error
@@ -107,14 +107,15 @@ def test_page_is_what_the_drawing_shows(order, rng):
     ink = lines(150, 200)
     page = Page(ink, RENDERER)
     for windows in page.batches(order):
-        page.paint(windows, scribble(windows), None, least=-1e9)
+        actions = scribble(windows)
+        page.paint(windows, actions, worth_painting([(page, windows)], actions, None, least=-1e9))
     assert len(page.strokes) > 20
     shown = page.canvas.copy()
     for windows in page.phases():  # what is taken off the page is put on it again
         actions, keep = page.erase(windows)
         rest = Page(ink, RENDERER, below=page.strokes)  # the other windows' strokes, and nothing else
         np.testing.assert_array_equal(page.canvas, rest.canvas)
-        page.paint(windows, actions, keep, least=-1e9)
+        page.paint(windows, actions, keep)
     np.testing.assert_array_equal(page.canvas, shown)
     physical = page.strokes
     whole = RENDERER.on_page(ink.shape)
@@ -131,7 +132,7 @@ def test_what_is_not_worth_it_is_not_drawn():
     page = Page(ink, RENDERER)
 
     def painted(page, least, keep=None):
-        page.paint(first, stroke, keep, least)
+        page.paint(first, stroke, worth_painting([(page, first)], stroke, keep, least))
         return page.drawn(first)[1].all()
 
     assert not painted(page, 0.3) and page.canvas.max() == 0
@@ -275,7 +276,7 @@ def test_refining_windows_never_makes_them_worse(drawer):
 def test_windows_show_what_was_drawn(data):
     """The first phase's canvases are blank; later ones hold the ink drawn before, and only that."""
     windows = Windows(TINY, 1, torch.device("cpu"))
-    action = torch.from_numpy(SPEC.to_action(np.array([0, 32, 32, 32, 64, 32, 8], np.float32)))
+    action = SPEC.to_action(np.array([0, 32, 32, 32, 64, 32, 8], np.float32))
     inks = []
     for _ in range(80):  # some crops have phases without a window
         hint, target, before = windows(0.0)
@@ -283,7 +284,7 @@ def test_windows_show_what_was_drawn(data):
         assert target.shape == before.shape and target.shape[1:] == (1, 64, 64)
         assert (target.mean((1, 2, 3)) >= 0.02 - 1e-6).all()
         inks.append(before.amax().item())
-        windows.drawn(action.expand(len(target), 1, 7))
+        windows.drawn(np.broadcast_to(action, (len(target), 1, 7)))
     assert inks[0] == 0 and max(inks[1:]) > 0.9
     first, again = (Windows(TINY, 1, torch.device("cpu"))(0.0) for _ in range(2))
     torch.testing.assert_close(first.target, again.target)

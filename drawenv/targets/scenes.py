@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from drawenv.drawing import draw_kept
 from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer
@@ -12,6 +13,39 @@ from drawenv.targets.base import ArrayTargets, Targets, check_split
 from drawenv.tasks.boxes import box_scores
 
 _TEST_SIZE, _TEST_SEED = 1000, 3_333
+
+
+@njit(cache=True)
+def _stack(rng: np.random.Generator, most: int) -> np.ndarray:
+    """``most`` touching boxes at most, low and high corners ``[k, 6]``: see ``Blocks``."""
+    boxes = np.empty((most, 6))
+    for i in range(3):
+        boxes[0, 3 + i] = rng.uniform(6, 30)
+    for i in range(3):
+        boxes[0, i] = rng.uniform(12, 52 - boxes[0, 3 + i])
+        boxes[0, 3 + i] += boxes[0, i]
+    k, flush, sides, new = 1, np.empty(3), np.empty(3), np.empty(6)
+    for _ in range(40 * most):
+        if k == most:
+            break
+        base, axis = boxes[rng.integers(0, k)], rng.integers(0, 3)
+        for i in range(3):
+            flush[i] = rng.random()
+        for i in range(3):
+            side = rng.uniform(6, 30)
+            sides[i] = base[3 + i] - base[i] if flush[i] < 0.5 else side
+        for i in range(3):
+            middle = rng.uniform(base[i], base[3 + i])
+            new[i] = base[i] if flush[i] < 0.5 else middle - sides[i] / 2
+        new[axis] = base[3 + axis] if rng.random() < 0.5 else base[axis] - sides[axis]
+        new[3:] = new[:3] + sides
+        fits = new.min() >= 2 and new.max() <= 62
+        for other in boxes[:k]:
+            fits = fits and ((other[3:] <= new[:3] + 1e-6) | (new[3:] <= other[:3] + 1e-6)).any()
+        if fits:
+            boxes[k] = new
+            k += 1
+    return boxes[:k]
 
 
 class Scenes(Targets):
@@ -80,21 +114,7 @@ class Blocks(Prisms):
     def assembly(self, rng: np.random.Generator) -> np.ndarray:
         """Low and high corners of one scene's boxes, ``[most, 6]``."""
         while True:
-            sides = rng.uniform(6, 30, 3)
-            low = rng.uniform(12, 52 - sides)
-            boxes = np.concatenate([low, low + sides])[None]
-            for _ in range(40 * self.most):
-                if len(boxes) == self.most:
-                    break
-                base, axis = boxes[rng.integers(len(boxes))], rng.integers(3)
-                flush = rng.random(3) < 0.5
-                sides = np.where(flush, base[3:] - base[:3], rng.uniform(6, 30, 3))
-                low = np.where(flush, base[:3], rng.uniform(base[:3], base[3:]) - sides / 2)
-                low[axis] = base[3 + axis] if rng.random() < 0.5 else base[axis] - sides[axis]
-                new = np.concatenate([low, low + sides])
-                apart = ((boxes[:, 3:] <= new[:3] + 1e-6) | (new[3:] <= boxes[:, :3] + 1e-6)).any(1)
-                if new.min() >= 2 and new.max() <= 62 and apart.all():
-                    boxes = np.concatenate([boxes, new[None]])
+            boxes = _stack(rng, self.most)
             if len(boxes) == self.most and all_seen(boxes):
                 return boxes
 
