@@ -212,7 +212,7 @@ def _pen(thickness: float) -> dict[str, float]:
 
 _SKETCH = Recipe(
     "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=900_000, fewest=4),
+    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=600_000, batch=64, fewest=4),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -265,7 +265,8 @@ _ALL = (
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
-        loss=LossOptions(step_weight=0.3, blur_until=0.3), train=TrainOptions(pictures=2_000_000),
+        loss=LossOptions(step_weight=0.3, blur_until=0.3),
+        train=TrainOptions(pictures=400_000, batch=64),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
