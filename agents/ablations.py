@@ -14,8 +14,8 @@ from agents.recipes import Recipe, get_recipe
 
 def _changed(recipe: Recipe, name: str, pictures: int | None = None, **changes) -> Recipe:
     """A recipe with some of its fields and of its groups' fields changed: ``drawer={"lstm": False}``."""
-    if pictures:
-        changes["train"] = {**changes.get("train", {}), "pictures": pictures}
+    if pictures:  # few, hence in small batches
+        changes["train"] = {**changes.get("train", {}), "pictures": pictures, "batch": 64}
     for group, values in changes.items():
         if isinstance(values, dict):
             changes[group] = replace(getattr(recipe, group), **values)

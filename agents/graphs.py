@@ -14,8 +14,9 @@ class Replayed:
     of the tensors' shapes, and then replayed. Without ``record`` it is just called.
 
     Args:
-        function: takes a list of tensors and whatever else it is called with, and returns tensors. On no
-            account may it read a tensor's value on the host.
+        function: takes a list of tensors and whatever else it is called with, and returns new tensors: an
+            input that it returned would be overwritten by the next one. On no account may it read a tensor's
+            value on the host.
         record: whether to; the tensors are on a CUDA device then. What is returned is overwritten by the next
             call.
     """

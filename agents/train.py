@@ -164,14 +164,15 @@ class Trainer:
             inputs += self.refit.inputs(rows)
         loss, actions, code, *chosen = self.update(inputs, strokes, blur > 0)
         drawn = actions[:n].float().cpu().numpy()
-        self.earlier = [batch.target, self.with_one_missing(batch.before, drawn), *(x[:n] for x in code)]
+        codes = [x[:n] for x in code] or [batch.hint]
+        self.earlier = [batch.target, self.with_one_missing(batch.before, drawn), *codes]
         if self.refit:
             self.refit.drawn(*chosen)
         return loss, drawn
 
     def _update(self, inputs: list[Tensor], strokes: int, blurred: bool) -> tuple:
-        """All of a step that the device computes: the loss, the actions, the code and what ``Refit.choose``
-        chose.
+        """All of a step that the device computes: the loss, the actions, a translation's code and what
+        ``Refit.choose`` chose.
         """
         numbers, hint, target, before, earlier_target, others, goal, *more = inputs
         features = more.pop(0) if self.recipe.hint else None
@@ -192,11 +193,11 @@ class Trainer:
         if self.recipe.hint and code[0] is not None:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         self.optimizer.step(loss / 100, scale)
-        code = [part.detach() for part in code if part is not None]
+        codes = [part.detach() for part in code if part is not None] if self.recipe.hint else []
         if not self.refit:
-            return loss.detach(), actions.detach(), code
+            return loss.detach(), actions.detach(), codes
         self.refit.step(more, scale)
-        return loss.detach(), actions.detach(), code, *self.refit.choose(before, actions, canvases)
+        return loss.detach(), actions.detach(), codes, *self.refit.choose(before, actions, canvases)
 
     def with_one_missing(self, before: Tensor, actions: np.ndarray) -> Tensor:
         """Drawings ``[B, C, H, W]`` of the real renderer, each without one of its strokes."""
