@@ -19,6 +19,7 @@ from drawenv import Drawing, load_pictures
 from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.pens import Pen, in_strokes, pens_of_ink
+from drawenv.settle import settled
 
 BATCH = 100  # pictures drawn at a time
 TOLERANCE = 2.0  # px: so near is a stroke found
@@ -40,6 +41,7 @@ def evaluate(
     rival: Literal["truth", "skeleton"] | None = None, prune: bool = True,
     report: Callable[[int, int], None] | None = None,
     stride: int | None = None, strokes: int | None = None, order: Order = "phased", pens: bool = False,
+    settle: bool = True,
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 
@@ -57,14 +59,16 @@ def evaluate(
         strokes: at most, of a picture or a window; the recipe's if None.
         order: of sliding recipes, of the windows.
         pens: measure the drawings' pens, too; where the targets know theirs it is always done.
+        settle: settle pens on the pictures first (``drawenv.settle``), the rival's, too.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
         under the C that was learned through; None without one), ``mse_blank``, ``mse_over_blank``,
         ``psnr``, ``iou``, ``strokes`` (mean used), ``seconds_per_image``; of pages also ``iou_1px`` (ink one
         pixel off counts), ``stroke_length`` (mean, in px) and ``seam`` (error near windows' borders over
-        that elsewhere); of pens what ``pen_scores`` gives, and where the targets know theirs
-        ``stroke_scores``; and what the targets' own ``score`` does.
+        that elsewhere); of pens what ``pen_scores`` gives, ``pen_seconds`` (mean, beyond
+        ``seconds_per_image``), and where the targets know theirs ``stroke_scores``; and what the targets'
+        own ``score`` does.
 
     Raises:
         ValueError: the targets know no shapes for ``truth``, or the task is to translate and they have no
@@ -109,8 +113,14 @@ def evaluate(
         for name, value in _errors(agent, canvas, drawn, log, targets.images[part]).items():
             sums[name] += value
         drawings += drawn
-        if measured and rival != "skeleton":
-            own += [drawing.pens() for drawing in drawn]
+        if measured:
+            begun, inks = time.perf_counter(), targets.wanted[part, 0]
+            if rival != "skeleton":
+                own += [drawing.pens() for drawing in drawn]
+            if settle:
+                each = zip(own[start:], inks, drawn, strict=True)
+                own[start:] = [settled(some, ink, drawing.renderer) for some, ink, drawing in each]
+            sums["pen_seconds"] += time.perf_counter() - begun
         if report:
             report(part.stop, n)
     figures = _means(sums, n, canvas is not None)
@@ -118,6 +128,7 @@ def evaluate(
         figures |= page_scores(drawings, targets.images[:n, 0], stride or recipe.stride)
     if measured:
         figures |= pen_scores(own, drawings, targets.images[:n])
+        figures["pen_seconds"] = sums["pen_seconds"] / n
     if targets.strokes and renderer.has_paths:
         figures |= stroke_scores(own, targets.strokes[:n], max(drawings[0].sides))
     return figures | targets.score(drawings)

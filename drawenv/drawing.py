@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from drawenv.pens import Pen, in_strokes, pens_of_strokes
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
+from drawenv.settle import settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Drawing:
     Attributes:
         actions: float32 ``[n, action_dim]`` in [-1, 1].
         renderer: the renderer that draws them.
+        settled: its pens as ``settle`` placed them, if it did.
 
     Raises:
         TypeError: the actions are no real numbers.
@@ -31,6 +33,7 @@ class Drawing:
 
     actions: np.ndarray
     renderer: Renderer
+    settled: list[Pen] | None = field(default=None, repr=False)
 
     def __post_init__(self):
         checked = self.renderer.action_spec.check(self.actions, batch=len(self.actions))
@@ -95,19 +98,32 @@ class Drawing:
                     self.renderer.draw(channels[i], action[None])
         return np.stack([channel[0, 0] for channel in channels], -1)
 
+    def settle(self, picture: np.ndarray) -> Drawing:
+        """The same strokes, with their pens settled on the picture that they show: see ``drawenv.settle``.
+
+        Args:
+            picture: uint8 ``[H, W]``, light ink on black, as large as ``sides``.
+
+        Raises:
+            ValueError: it has another size, or what is drawn has no paths.
+        """
+        return replace(self, settled=settled(self.pens(), picture, self.renderer))
+
     def pens(self, tolerance: float = 0.3) -> list[Pen]:
         """The drawing as few long strokes: what continues one stroke is one pen's, each line is there once.
 
-        They come from the strokes alone, never from a picture.
+        They come from the strokes alone, never from a picture, until ``settle`` was given one.
 
         Args:
             tolerance: how far a pen's curves may be from the strokes' middle line, in px. Another one changes
-                curves, never the number of pens.
+                curves, never the number of pens; pens that are settled stay.
 
         Raises:
             ValueError: what it draws has no paths, for instance boxes.
         """
         renderer, actions = self.renderer, self.actions
+        if self.settled is not None:
+            return list(self.settled)
         if not renderer.has_paths:
             raise ValueError(f"only strokes of a pen have paths, those of {renderer.name} have none")
         colors = np.broadcast_to(renderer.colors(actions), (len(self), 3))

@@ -86,6 +86,17 @@ def pens_of_strokes(
     return pens
 
 
+def _quarters() -> np.ndarray:
+    t = np.linspace(0, 1, 5)
+    on = bernstein(t)  # [5, 4]
+    slopes = 3 * bernstein_2(t) @ np.diff(np.eye(4), axis=0)
+    a, b = on[:-1], on[1:]
+    return np.stack([a, (a + b) / 2 + (slopes[:-1] - slopes[1:]) / 16, b], 1)
+
+
+QUARTERS = _quarters()  # [4, 3, 4]: a cubic curve's four points to the three of each quadratic quarter
+
+
 def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
     """Pens as a drawing in quadratic curves, four for each cubic one; of one renderer's width, if it has one.
 
@@ -95,12 +106,9 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
     """
     from drawenv.drawing import Drawing
 
-    t, rows = np.linspace(0, 1, 5), [np.empty((0, 7))]
+    rows = [np.empty((0, 7))]
     for pen in pens:
-        on, slopes = bernstein(t) @ pen.curves, 3 * bernstein_2(t) @ np.diff(pen.curves, axis=1)
-        a, b = on[:, :-1], on[:, 1:]  # ends of quarters, [k, 4, 2]
-        controls = (a + b) / 2 + (slopes[:, :-1] - slopes[:, 1:]) / 16
-        strokes = np.concatenate([a, controls, b], 2).reshape(-1, 6)
+        strokes = np.einsum("sjc,kcd->ksjd", QUARTERS, pen.curves).reshape(-1, 6)
         rows.append(np.concatenate([strokes, np.full((len(strokes), 1), pen.width)], 1))
     spec = renderer.action_spec
     physical = np.concatenate(rows)[:, : len(spec)].astype(np.float32)

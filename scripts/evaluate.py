@@ -51,6 +51,8 @@ class Arguments:
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
     pens: bool = False
     """Also measure the few long strokes as which SVGs are written; where the true ones are known, always."""
+    settle: bool = True
+    """Settle pens on the pictures before they are measured, as draw.py does."""
     strokes: int | None = None
     """At most, of a picture or a window (default: the recipe's)."""
     order: Literal["phased", "raster", "flood"] | None = None
@@ -78,6 +80,7 @@ def write_sheet(
         wanted = pictures.wanted[i]
         if recipe.stride:
             drawing = draw_any_size(agent, wanted[0], effort, refine, strokes=strokes, **sliding)
+            drawing = drawing.settle(wanted[0])
         else:
             (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)
         hints = [] if pictures.hints is None else [wanted]
@@ -132,7 +135,7 @@ def main(arguments: Arguments) -> None:
 
         figures = evaluate(
             agent, split, arguments.effort, arguments.refine, limit, rival, report=report,
-            strokes=arguments.strokes, pens=arguments.pens, **sliding,
+            strokes=arguments.strokes, pens=arguments.pens, settle=arguments.settle, **sliding,
         )  # fmt: skip
     result = {
         "recipe": recipe.name,

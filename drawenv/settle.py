@@ -1,0 +1,176 @@
+"""Pens settled on a picture: moved, widened and left out until their ink shows it as well as it can.
+
+A pen is one thing here: its curves share their points, a smooth joint stays smooth, it has one width, and it
+is kept or left out as a whole. The gradient is the real renderer's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from drawenv.pens import QUARTERS, Pen
+from drawenv.renderers import BezierRenderer, Renderer
+from drawenv.renderers.bezier_gradient import page_gradient
+
+STEPS = 100  # down the gradient
+STEP = 0.3  # px: of each, at first
+SMOOTH = np.cos(np.deg2rad(20))  # joints that turn by less stay straight
+LEAST = 2.0  # px of ink: what a pen must save of the squared error
+
+
+class Splines:
+    """Pens as the variables that they are made of.
+
+    Args:
+        pens: at least one.
+        widths: whether these are variables.
+
+    Attributes:
+        values: ``[m]``, the variables: x and y of knots and of handles as seen from their knots, then widths.
+        owner: whose each curve is, int ``[k]``.
+    """
+
+    def __init__(self, pens: Sequence[Pen], widths: bool):
+        points: list[np.ndarray] = []
+        rows, factors = [], []  # of each curve: its knots and handles, and by how much handles are multiplied
+
+        def new(point: np.ndarray) -> int:
+            points.append(point)
+            return len(points) - 1
+
+        for pen in pens:
+            first = at = new(pen.curves[0, 0])
+            begun, before = len(rows), np.zeros(2)
+            for k, curve in enumerate(pen.curves):
+                out, into = curve[1] - curve[0], curve[2] - curve[3]
+                closing = pen.closed and k == len(pen.curves) - 1
+                end = first if closing else new(curve[3])
+                factor = [1.0, 1.0]
+                if _straight(before, out):  # one handle, twice
+                    leaving, factor[0] = rows[-1][3], -factors[-1][1] * _ratio(out, before)
+                else:
+                    leaving = new(out)
+                start = pen.curves[0, 1] - pen.curves[0, 0]
+                if closing and k and _straight(start, into):
+                    arriving, factor[1] = rows[begun][2], -_ratio(into, start)
+                else:
+                    arriving = new(into)
+                rows.append((at, end, leaving, arriving))
+                factors.append(factor)
+                at, before = end, into
+        self.pens, self.index, self.factors = pens, np.array(rows).T, np.array(factors).T[..., None]
+        self.owner = np.repeat(np.arange(len(pens)), [len(pen.curves) for pen in pens])
+        self.count, self.fixed = len(points), None if widths else np.array([pen.width for pen in pens])
+        ends = [[pen.width for pen in pens]] if widths else []
+        self.values = np.concatenate([np.ravel(points), *ends]).astype(np.float64)
+
+    @property
+    def widths(self) -> np.ndarray:
+        """Of the pens, in px."""
+        return self.values[2 * self.count :] if self.fixed is None else self.fixed
+
+    def curves(self) -> np.ndarray:
+        """The cubic curves of all pens, float32 ``[k, 4, 2]``."""
+        start, end, out, into = self.values[: 2 * self.count].reshape(-1, 2)[self.index]
+        away, back = self.factors
+        return np.stack([start, start + away * out, end + back * into, end], 1).astype(np.float32)
+
+    def strokes(self) -> np.ndarray:
+        """The curves in quadratic quarters with their widths, float32 ``[4 * k, 7]``."""
+        quarters = np.einsum("sjc,kcd->ksjd", QUARTERS, self.curves()).reshape(-1, 6)
+        widths = self.widths[self.owner].repeat(4)
+        return np.concatenate([quarters, widths[:, None]], 1).astype(np.float32)
+
+    def gradient(self, by_stroke: np.ndarray) -> np.ndarray:
+        """A gradient by ``strokes`` as one by ``values``."""
+        by_curve = np.einsum("sjc,ksjd->ckd", QUARTERS, by_stroke[:, :6].reshape(-1, 4, 3, 2))
+        start, out, into, end = by_curve
+        away, back = self.factors
+        points = np.zeros((self.count, 2))
+        for index, part in zip(self.index, (start + out, end + into, away * out, back * into), strict=True):
+            np.add.at(points, index, part)
+        if self.fixed is not None:
+            return points.ravel()
+        by_pen = np.bincount(self.owner, by_stroke[:, 6].reshape(-1, 4).sum(1), len(self.pens))
+        return np.concatenate([points.ravel(), by_pen])
+
+    def made(self) -> list[Pen]:
+        """The pens as they are now."""
+        parts = np.split(self.curves(), np.flatnonzero(np.diff(self.owner)) + 1)
+        each = zip(self.pens, parts, self.widths.tolist(), strict=True)
+        return [replace(pen, curves=curves, width=width) for pen, curves, width in each]
+
+
+def _straight(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether handles on both sides of a knot are nearly one line."""
+    size = np.hypot(*before) * np.hypot(*after)
+    return bool(size > 1e-6 and -(before @ after) > SMOOTH * size)
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.hypot(*a) / np.hypot(*b))
+
+
+def settled(pens: Sequence[Pen], ink: np.ndarray, renderer: Renderer, steps: int = STEPS) -> list[Pen]:
+    """The pens, better placed; those that save too little of the error are left out.
+
+    Of other renderers than ``BezierRenderer``, whose gradient is known, they stay as they are.
+
+    Args:
+        pens: in px of the renderer's page.
+        ink: uint8 ``[H, W]``, light on black, as large as that page.
+        renderer: if it has a width of its own, the pens get it.
+        steps: down the gradient.
+
+    Raises:
+        ValueError: the picture is not as large as the page.
+    """
+    if not isinstance(renderer, BezierRenderer) or renderer.compose != "max":
+        return list(pens)
+    if ink.shape != renderer.sides:
+        raise ValueError(f"the picture must be as large as the drawing's page, {renderer.sides}: {ink.shape}")
+    target, own = ink.astype(np.float32) / 255, renderer.thickness
+    if own is not None:
+        pens = [replace(pen, width=own) for pen in pens]
+    # What is of no use is left out early: the others then take its place.
+    for part in (steps // 4, steps - steps // 4):
+        pens = _worth(_moved(pens, target, own is None, part), target)
+    return list(pens)
+
+
+def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) -> Sequence[Pen]:
+    """Adam, with steps that shrink to nothing; the best that was met."""
+    if not pens:
+        return pens
+    splines = Splines(pens, widths)
+    owner, best, best_error = splines.owner.repeat(4), pens, np.inf
+    mean, square = np.zeros_like(splines.values), np.zeros_like(splines.values)
+    for step in range(steps + 1):
+        error, by_stroke, _ = page_gradient(splines.strokes(), owner, target)
+        if error < best_error:
+            best, best_error = splines.made(), error
+        gradient = splines.gradient(by_stroke)
+        mean += 0.2 * (gradient - mean)
+        square += 0.05 * (gradient**2 - square)
+        usual = np.sqrt(square / (1 - 0.95 ** (step + 1))) + 1e-8
+        splines.values -= STEP * (1 - step / (steps + 1)) * mean / (1 - 0.8 ** (step + 1)) / usual
+        splines.widths.clip(0.5, 64, out=splines.widths)
+    return best
+
+
+def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
+    """Pens without those that save too little. A tenth of them at a time, the least useful ones: where two
+    show the same, neither saves anything while the other is there.
+    """
+    while pens:
+        splines = Splines(pens, False)
+        _, _, saved = page_gradient(splines.strokes(), splines.owner.repeat(4), target)
+        poor = saved.argsort()[: max(len(pens) // 10, 1)]
+        poor = set(poor[saved[poor] <= LEAST].tolist())
+        if not poor:
+            break
+        pens = [pen for k, pen in enumerate(pens) if k not in poor]
+    return pens
