@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ class Arguments:
     makes fewer and longer strokes."""
     pieces: bool = False
     """Write the strokes of an SVG as they were drawn; else they become few long ones."""
+    mm: str | None = None
+    """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are then in mm, black on nothing, the
+    pens in an order with little travel between them."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -53,6 +57,20 @@ class Arguments:
     """To compute on; for single pictures a GPU gains nothing."""
     preset: Literal["full", "debug"] = "full"
     """debug: the same, without refinement."""
+
+
+def paper(mm: str | None) -> tuple[float, float] | None:
+    """Width and height of WIDTHxHEIGHT.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if mm is None:
+        return None
+    sides = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", mm)
+    if not sides or not all(float(side) for side in sides.groups()):
+        raise ValueError(f"--mm must be a width and a height in mm, for instance 210x297, got {mm!r}")
+    return float(sides[1]), float(sides[2])
 
 
 def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Path]]:
@@ -91,6 +109,7 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
 
 def main(arguments: Arguments) -> None:
     from agents import Drawer
+    from drawenv.plot import on_paper, to_svg, travel
     from drawenv.targets.pictures import line_sketch
     from drawenv.tasks.rooms import rooms
 
@@ -100,6 +119,11 @@ def main(arguments: Arguments) -> None:
     if arguments.price is not None:
         drawer = drawer.with_recipe(price=arguments.price)
     files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
+    sheet_of_paper = paper(arguments.mm)
+    if sheet_of_paper and (arguments.pieces or not drawer.renderer.has_paths):
+        raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
+    if sheet_of_paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
+        raise ValueError("--mm is for SVGs: let the name after -o end in .svg, or be a folder")
     sliding: dict[str, Any] = {
         "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes,
     }  # fmt: skip
@@ -126,7 +150,13 @@ def main(arguments: Arguments) -> None:
                 failed = fail(error)
                 continue
             to["drawing"].parent.mkdir(parents=True, exist_ok=True)
-            drawing.save(to["drawing"], pieces=arguments.pieces)
+            note = f"{len(drawing)} strokes"
+            if sheet_of_paper:
+                pens = on_paper(drawing, sheet_of_paper)
+                to["drawing"].write_text(to_svg(pens, sheet_of_paper))
+                note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
+            else:
+                drawing.save(to["drawing"], pieces=arguments.pieces)
             if "gif" in to:
                 drawing.save(to["gif"])
             if "rooms" in to:
@@ -136,7 +166,7 @@ def main(arguments: Arguments) -> None:
                 pairs.append(([drawer.read(source, invert)], drawing))
             drawn += 1
             bar.update(task, completed=drawn)
-            print(f"{path} -> {to['drawing']} ({len(drawing)} strokes)")
+            print(f"{path} -> {to['drawing']} ({note})")
     if arguments.sheet and pairs:
         save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)
         print(f"all of them -> {arguments.sheet}")

@@ -88,6 +88,8 @@ def test_draw_one_file(weights, picture, tmp_path):
         script("draw", picture, "--recipe", weights, "-o", tmp_path / f"out.{ending}")
     assert len(Drawing.load(tmp_path / "out.json")) <= 4
     assert (tmp_path / "out.svg").read_text().startswith("<svg")
+    done = script("draw", picture, "--recipe", weights, "--mm", "210x297", "-o", tmp_path / "plot.svg")
+    assert "mm in the air" in done.stdout and 'width="210mm"' in (tmp_path / "plot.svg").read_text()
 
 
 def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
@@ -252,6 +254,9 @@ def test_reference_and_benchmark(tmp_path):
         ("draw", ["a.png", "b.png", "-o", "x.svg"], "x.svg is one file, but 2 pictures"),
         ("draw", ["a.png", "b/a.jpg"], "two of the pictures have one name"),
         ("draw", ["a.png", "--recipe", "sketch"], "unknown recipe 'sketch'"),
+        ("draw", ["a.png", "--mm", "210"], "--mm must be a width and a height in mm, for instance 210x297"),
+        ("draw", ["a.png", "--mm", "9x9", "-o", "x.png"], "--mm is for SVGs"),
+        ("draw", ["a.png", "--mm", "9x9", "--recipe", "prism"], "--mm is for plotters"),
         ("evaluate", ["mnist-4", "--stride", "16"], "mnist-4 draws a picture at once: stride is for sliding"),
         (
             "evaluate",

@@ -1,0 +1,113 @@
+"""Pens for machines that draw: in an order with little travel between them, on paper in millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drawenv.pens import Pen
+from drawenv.renderers.color import hexadecimal
+
+if TYPE_CHECKING:
+    from drawenv.drawing import Drawing
+
+ROUNDS = 20  # of looking for a better order
+
+
+def travel(pens: Sequence[Pen]) -> float:
+    """How far the pen moves in the air from one to the next, in the pens' unit."""
+    ends = _ends(pens)
+    return float(np.hypot(*(ends[1:, 0] - ends[:-1, 1]).T).sum())
+
+
+def _ends(pens: Sequence[Pen]) -> np.ndarray:
+    """Where each pen starts and where it ends, ``[n, 2, 2]``."""
+    return np.array([[pen.curves[0, 0], pen.curves[-1, 3]] for pen in pens], float).reshape(-1, 2, 2)
+
+
+def in_order(pens: Sequence[Pen]) -> list[Pen]:
+    """The same pens, one colour after the other, in an order and in directions with little travel.
+
+    Always the nearest end comes next, from the top left corner on; then parts of the way are turned round
+    where that makes it shorter (2-opt).
+    """
+    sorted_pens: list[Pen] = []
+    for color in dict.fromkeys(pen.color for pen in pens):
+        some = [pen for pen in pens if pen.color == color]
+        ends = _ends(some)
+        left, at, way = np.ones(len(some), bool), np.zeros(2), []
+        for _ in some:
+            away = np.hypot(*(ends - at).transpose(2, 0, 1))  # [n, 2]
+            away[~left] = np.inf
+            k, back = np.unravel_index(away.argmin(), away.shape)
+            left[k], at = False, ends[k, 1 - back]
+            way.append((int(k), bool(back)))
+        sorted_pens += [_reversed(some[k]) if back else some[k] for k, back in _shortened(way, ends)]
+    return sorted_pens
+
+
+def _shortened(way: list[tuple[int, bool]], ends: np.ndarray) -> list[tuple[int, bool]]:
+    """2-opt: turn a part of the way round, as long as that makes it shorter."""
+    for _ in range(ROUNDS):
+        better = False
+        for i in range(-1, len(way) - 1):
+            index, back = np.array(way).T
+            start, end = ends[index, back], ends[index, 1 - back]
+            # The way from i to the next and the one from j become those from i to j and from the next.
+            gain = np.zeros(len(way) - i - 1)
+            if i >= 0:
+                gain += np.hypot(*(end[i] - end[i + 1 :]).T) - np.hypot(*(end[i] - start[i + 1]))
+            gain[:-1] += np.hypot(*(start[i + 1] - start[i + 2 :]).T)
+            gain[:-1] -= np.hypot(*(end[i + 1 : -1] - start[i + 2 :]).T)
+            j = int(gain.argmin()) + i + 1
+            if gain.min() < -1e-6:
+                way[i + 1 : j + 1] = [(k, not turned) for k, turned in way[i + 1 : j + 1][::-1]]
+                better = True
+        if not better:
+            break
+    return way
+
+
+def _reversed(pen: Pen) -> Pen:
+    return replace(pen, curves=pen.curves[::-1, ::-1])
+
+
+def on_paper(drawing: Drawing, paper: tuple[float, float]) -> list[Pen]:
+    """The pens of a drawing in millimetres, as large as fits, in the middle of the paper, in order. Light ink
+    on black becomes black ink.
+
+    Args:
+        drawing: of what has paths.
+        paper: width and height in mm.
+
+    Raises:
+        ValueError: what is drawn has no paths.
+    """
+    height, width = drawing.sides
+    scale = min(paper[0] / width, paper[1] / height)
+    shift = (np.array(paper) - scale * np.array([width, height])) / 2
+    gray, pens = drawing.renderer.channels == 1, []
+    for pen in drawing.pens():
+        curves = (pen.curves * scale + shift).astype(np.float32)
+        color = (0, 0, 0) if gray else pen.color
+        pens.append(replace(pen, curves=curves, width=pen.width * scale, color=color))
+    return in_order(pens)
+
+
+def to_svg(pens: Sequence[Pen], paper: tuple[float, float]) -> str:
+    """Pens in millimetres as an SVG document for plotters: a layer (Inkscape's) for each colour, no paper."""
+    width, height = (f"{side:g}" for side in paper)
+    parts = []
+    for number, color in enumerate(dict.fromkeys(pen.color for pen in pens), 1):
+        label = f"{number} {hexadecimal(np.array(color))}"
+        paths = "\n".join(pen.to_svg() for pen in pens if pen.color == color)
+        parts.append(f'<g inkscape:groupmode="layer" inkscape:label="{label}">\n{paths}\n</g>')
+    layers = "\n".join(parts)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
+        f'viewBox="0 0 {width} {height}" width="{width}mm" height="{height}mm">\n{layers}\n</svg>\n'
+    )

@@ -1,0 +1,66 @@
+"""Pens for plotters: little travel, millimetres, layers."""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from drawenv import BezierRenderer
+from drawenv.pens import Pen, in_strokes
+from drawenv.plot import in_order, on_paper, to_svg, travel
+
+
+def line(a, b, color=(255, 255, 255)):
+    return Pen(np.linspace(a, b, 4, dtype=np.float32)[None], 2.0, False, color)
+
+
+def scattered(n, rng):
+    return [line(*rng.uniform(0, 100, (2, 2))) for _ in range(n)]
+
+
+def test_order_has_little_travel(rng):
+    """Of few pens it is nearly as short as any, in all orders and directions."""
+    ratios = []
+    for _ in range(5):
+        pens = scattered(4, rng)
+        both = [(pen, replace(pen, curves=pen.curves[::-1, ::-1])) for pen in pens]
+        shortest = min(travel(way) for order in permutations(both) for way in product(*order))
+        ratios.append(travel(in_order(pens)) / shortest)
+    assert min(ratios) > 0.999 and np.mean(ratios) < 1.15
+    many = scattered(60, rng)
+    assert travel(in_order(many)) < 0.25 * travel(many)
+    assert in_order([]) == [] and travel([]) == 0
+
+
+def test_order_keeps_every_pen(rng):
+    pens = scattered(12, rng)
+
+    def paths(pens):
+        return sorted(sorted([tuple(p.curves[0, 0]), tuple(p.curves[0, 3])]) for p in pens)
+
+    assert paths(in_order(pens)) == paths(pens)
+
+
+def test_one_colour_after_the_other(rng):
+    red, blue = (255, 0, 0), (0, 0, 255)
+    pens = [replace(pen, color=(red, blue)[k % 2]) for k, pen in enumerate(scattered(10, rng))]
+    assert [pen.color for pen in in_order(pens)] == [red] * 5 + [blue] * 5
+    svg = to_svg(in_order(pens), (100, 100))
+    layers = ElementTree.fromstring(svg).findall("{http://www.w3.org/2000/svg}g")
+    assert [len(layer) for layer in layers] == [5, 5]
+
+
+@pytest.mark.parametrize("paper", [(210, 297), (297, 210)])
+def test_paper_is_in_millimetres(paper):
+    page = BezierRenderer(None, page=(100, 200))
+    drawing = in_strokes([line((10, 50), (190, 50))], page)
+    (pen,) = on_paper(drawing, paper)
+    scale = min(paper[0] / 200, paper[1] / 100)
+    assert pen.color == (0, 0, 0) and pen.width == pytest.approx(2 * scale, rel=0.1)
+    ends = pen.curves.reshape(-1, 2)[[0, -1]]
+    np.testing.assert_allclose(ends.mean(0), np.array(paper) / 2, atol=1)
+    assert abs(ends[1, 0] - ends[0, 0]) == pytest.approx(180 * scale, rel=0.02)
+    root = ElementTree.fromstring(to_svg([pen], paper))
+    assert root.get("width") == f"{paper[0]}mm" and root.get("viewBox") == f"0 0 {paper[0]} {paper[1]}"
