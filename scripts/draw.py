@@ -47,8 +47,8 @@ class Arguments:
     pieces: bool = False
     """Write the strokes of an SVG as they were drawn; else they become few long ones."""
     mm: str | None = None
-    """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are then in mm, black on nothing, the
-    pens in an order with little travel between them."""
+    """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are in mm, black, on nothing; pens
+    come in an order with little travel."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
