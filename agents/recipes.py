@@ -98,11 +98,11 @@ class DataOptions:
 class TrainOptions:
     """The drawer's training."""
 
-    pictures: int = 3_600_000
+    pictures: int = 900_000
     """How many pictures it is trained on."""
     fewest: int | None = None
     """Draw at random from so many strokes to the recipe's; all of them if None."""
-    batch: int = 256
+    batch: int = 64
     """Pictures in a step, of all processes together."""
     lr: float = 1e-3
     """Adam's learning rate at its highest, for biases, convolutions and the head."""
@@ -212,7 +212,7 @@ def _pen(thickness: float) -> dict[str, float]:
 
 _SKETCH = Recipe(
     "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=600_000, batch=64, fewest=4),
+    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, fewest=4),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -220,7 +220,7 @@ _FLOORPLAN = Recipe(
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
     drawer=DrawerOptions(depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
-    train=TrainOptions(pictures=760_000, batch=128),
+    train=TrainOptions(pictures=900_000),
 )  # fmt: skip
 
 _ALL = (
@@ -229,22 +229,21 @@ _ALL = (
         canvas=CanvasOptions(steps=1_200, refit=False),
         drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
         loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=120_000, batch=64),
+        train=TrainOptions(pictures=120_000),
     ),
     Recipe(
         "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(blur_until=0.3),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=3_600_000, batch=256),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=1_400_000, fewest=4),
+        train=TrainOptions(pictures=400_000, fewest=4),
     ),
     Recipe(
         "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
         data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
-        train=TrainOptions(pictures=2_400_000),
     ),
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
@@ -252,7 +251,7 @@ _ALL = (
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(depth=3, reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_800_000),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_800_000, batch=256),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
@@ -260,13 +259,13 @@ _ALL = (
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
         canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0, gate=True),
         price=4.0, loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=2_000_000, fewest=1),
+        train=TrainOptions(pictures=2_000_000, batch=256, fewest=1),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=400_000, batch=64),
+        train=TrainOptions(pictures=400_000),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
