@@ -7,7 +7,7 @@ those along which one stroke of the drawing runs, or that go on straightest. A p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,6 +84,56 @@ def pens_of_strokes(
         color = np.median(colors[some], 0).round().astype(int).tolist()
         pens += _of_one_color(ink, np.asarray(widths, float)[some], tuple(color), tolerance)
     return pens
+
+
+def joined(pens: Sequence[Pen]) -> list[Pen]:
+    """Pens whose ends touch, where no third one passes, as one: nobody lifts a pen there.
+
+    Their widths differ by a half at most, and their colours do not.
+    """
+    pens = list(pens)
+    while True:
+        ends = [(k, at) for k, pen in enumerate(pens) if not pen.closed for at in (0, -1)]
+        if not ends:
+            return pens
+        places = np.array([pens[k].points()[at] for k, at in ends])
+        paths = [pen.points(8) for pen in pens]
+        tree = KDTree(np.concatenate(paths))
+        owner, widths = np.repeat(np.arange(len(pens)), list(map(len, paths))), [pen.width for pen in pens]
+        pairs = KDTree(places).query_pairs(max(widths), output_type="ndarray")
+        away = np.hypot(*(places[pairs[:, 0]] - places[pairs[:, 1]]).T)
+        touched: set[int] = set()
+        for (i, j), apart in sorted(
+            zip(pairs.tolist(), away.tolist(), strict=True), key=lambda pair: pair[1]
+        ):
+            (a, first), (b, second) = ends[i], ends[j]
+            narrow, wide = sorted((widths[a], widths[b]))
+            unlike = wide > 1.5 * narrow or pens[a].color != pens[b].color
+            if touched & {a, b} or unlike or apart > narrow:
+                continue
+            if a == b and _length(pens[a]) < 4 * wide:
+                continue
+            middle = (places[i] + places[j]) / 2
+            near = np.array(tree.query_ball_point(middle, (wide + max(widths)) / 2), int)
+            near = near[~np.isin(owner[near], (a, b))]
+            reach = (wide + np.array(widths)[owner[near]]) / 2
+            if (np.hypot(*(tree.data[near] - middle).T) < reach).any():
+                continue
+            touched |= {a, b}
+            if a == b:
+                curves = pens[a].curves.copy()
+                curves[0, 0] = curves[-1, 3] = middle
+                pens[a] = replace(pens[a], curves=curves, closed=True)
+                continue
+            head = pens[a].curves if first else pens[a].curves[::-1, ::-1]
+            tail = pens[b].curves[::-1, ::-1] if second else pens[b].curves
+            curves = np.concatenate([head, tail])
+            curves[len(head) - 1, 3] = curves[len(head), 0] = middle
+            pens[a] = replace(pens[a], curves=curves, width=(narrow + wide) / 2)
+            pens[b] = replace(pens[b], curves=pens[b].curves[:0])
+        if not touched:
+            return pens
+        pens = [pen for pen in pens if len(pen.curves)]
 
 
 def _quarters() -> np.ndarray:

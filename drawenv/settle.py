@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from drawenv.pens import QUARTERS, Pen
+from drawenv.pens import QUARTERS, Pen, joined
 from drawenv.renderers import BezierRenderer, Renderer
 from drawenv.renderers.bezier_gradient import page_gradient
 
@@ -135,10 +135,9 @@ def settled(pens: Sequence[Pen], ink: np.ndarray, renderer: Renderer, steps: int
     target, own = ink.astype(np.float32) / 255, renderer.thickness
     if own is not None:
         pens = [replace(pen, width=own) for pen in pens]
-    # What is of no use is left out early: the others then take its place.
-    for part in (steps // 4, steps - steps // 4):
-        pens = _worth(_moved(pens, target, own is None, part), target)
-    return list(pens)
+    # What is of no use is left out early: the others then take its place, and ends that meet become one line.
+    pens = joined(_worth(_moved(pens, target, own is None, steps // 4), target))
+    return list(_worth(_moved(pens, target, own is None, steps - steps // 4), target))
 
 
 def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) -> Sequence[Pen]:

@@ -10,7 +10,7 @@ from PIL import Image
 from agents import Drawer, get_recipe
 from agents.evaluate import evaluate
 from drawenv import BezierRenderer, Drawing
-from drawenv.pens import in_strokes, pens_of_ink, pens_of_strokes
+from drawenv.pens import Pen, in_strokes, joined, pens_of_ink, pens_of_strokes
 from drawenv.renderers import RectangleRenderer
 from drawenv.renderers.bezier import BezierColorRenderer
 
@@ -172,3 +172,40 @@ def test_skeleton_is_judged_as_a_drawer_is():
     assert figures["stroke_precision"] > 0.75 and 0.5 < figures["pens"] / figures["pens_true"] < 1.5
     with pytest.raises(ValueError, match="plans has none"):
         evaluate(Drawer.new(get_recipe("plans").debug()), "plans:test", rival="skeleton", limit=1)
+
+
+def straight(a, b, width=4.0, color=(255, 255, 255)):
+    return Pen(np.linspace(a, b, 4, dtype=np.float32)[None], width, False, color)
+
+
+def test_ends_that_touch_are_joined_in_every_direction():
+    """A square of four pens, each as it likes, becomes one closed pen."""
+    corners = [(10, 10), (40, 10), (40, 40), (10, 40)]
+    sides = [straight(corners[k], corners[(k + 1) % 4]) for k in range(4)]
+    sides[1] = straight((40, 40), (40, 11))
+    sides[2] = straight((11, 40), (39, 40), width=5.0)
+    (square,) = joined(sides)
+    assert square.closed and len(square.curves) == 4
+    for before, after in zip(square.curves, np.roll(square.curves, -1, 0), strict=True):
+        np.testing.assert_array_equal(before[3], after[0])
+    (path,) = joined(sides[:3])
+    assert not path.closed and len(path.curves) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        straight((45.0, 10), (70, 10)),  # a gap of 1 px between their round ends
+        straight((40, 10), (70, 10), width=7.0),
+        straight((40, 10), (70, 10), color=(255, 0, 0)),
+    ],
+)
+def test_what_is_apart_or_unlike_is_not_joined(other):
+    assert len(joined([straight((10, 10), (40, 10)), other])) == 2
+
+
+def test_where_a_third_passes_nothing_is_joined():
+    cross = [straight((10, 30), (30, 30)), straight((30, 30), (50, 30)), straight((30, 10), (30, 50))]
+    assert len(joined(cross)) == 3
+    dot = straight((10, 10), (11, 10))
+    assert not joined([dot])[0].closed and joined([]) == []
