@@ -51,12 +51,13 @@ results: setup
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
 	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
+	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
-	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --limit 40 --out results/sketch-10-on-openmoji-price.json
-	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --limit 40 --out results/openmoji-skeleton.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json

@@ -179,17 +179,17 @@ def straight(a, b, width=4.0, color=(255, 255, 255)):
 
 
 def test_ends_that_touch_are_joined_in_every_direction():
-    """A square of four pens, each as it likes, becomes one closed pen."""
-    corners = [(10, 10), (40, 10), (40, 40), (10, 40)]
-    sides = [straight(corners[k], corners[(k + 1) % 4]) for k in range(4)]
-    sides[1] = straight((40, 40), (40, 11))
-    sides[2] = straight((11, 40), (39, 40), width=5.0)
-    (square,) = joined(sides)
-    assert square.closed and len(square.curves) == 4
-    for before, after in zip(square.curves, np.roll(square.curves, -1, 0), strict=True):
+    """An octagon of eight pens, some of them backwards, becomes one closed pen."""
+    corners = [(32 + 20 * np.cos(k * np.pi / 4), 32 + 20 * np.sin(k * np.pi / 4)) for k in range(9)]
+    sides = [straight(corners[k], corners[k + 1]) for k in range(8)]
+    sides[1] = straight(corners[2], corners[1])
+    sides[2] = straight(corners[3], corners[2], width=5.0)
+    (octagon,) = joined(sides)
+    assert octagon.closed and len(octagon.curves) == 8
+    for before, after in zip(octagon.curves, np.roll(octagon.curves, -1, 0), strict=True):
         np.testing.assert_array_equal(before[3], after[0])
-    (path,) = joined(sides[:3])
-    assert not path.closed and len(path.curves) == 3
+    (path,) = joined(sides[:5])
+    assert not path.closed and len(path.curves) == 5
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,7 @@ def test_ends_that_touch_are_joined_in_every_direction():
         straight((45.0, 10), (70, 10)),  # a gap of 1 px between their round ends
         straight((40, 10), (70, 10), width=7.0),
         straight((40, 10), (70, 10), color=(255, 0, 0)),
+        straight((40, 10), (40, 40)),  # a corner may be two pens'
     ],
 )
 def test_what_is_apart_or_unlike_is_not_joined(other):
@@ -207,5 +208,5 @@ def test_what_is_apart_or_unlike_is_not_joined(other):
 def test_where_a_third_passes_nothing_is_joined():
     cross = [straight((10, 30), (30, 30)), straight((30, 30), (50, 30)), straight((30, 10), (30, 50))]
     assert len(joined(cross)) == 3
-    dot = straight((10, 10), (11, 10))
-    assert not joined([dot])[0].closed and joined([]) == []
+    hook = Pen(np.array([[[10, 10], [16, 10], [16, 14], [10, 13]]], np.float32), 4.0, False)
+    assert not joined([hook])[0].closed and joined([]) == []
