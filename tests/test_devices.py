@@ -8,13 +8,15 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from agents import Drawer, get_recipe
+from agents import Drawer, data, get_recipe
 from agents.canvas import fit_canvas
 from agents.data import make_batches
 from agents.evaluate import evaluate
@@ -56,8 +58,6 @@ def test_no_tensor_is_made_on_the_wrong_device(name, tmp_path, request):
     if name == "sketch":
         targets = tmp_path
         for k in range(3):
-            from PIL import Image
-
             Image.effect_noise((100, 100), 90).point(lambda v: 255 * (v > 180)).save(tmp_path / f"{k}.png")
     recipe = replace(
         recipe, targets=str(targets), data=replace(recipe.data, augment=name == "quickstart", mirror_until=1),
@@ -201,3 +201,27 @@ def test_training_on_cuda(tmp_path):
     recipe = get_recipe("prism").debug()
     drawer = Drawer.new(recipe).to("cuda")
     assert train_drawer(drawer, tmp_path)["mse"] < 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
+@pytest.mark.parametrize("name", ["quickstart", "plans", "sketch-10"])
+def test_processes_make_the_same_batches(name, tmp_path, monkeypatch):
+    """As the training process itself, or its threads, make them."""
+    recipe = get_recipe(name).debug()
+    if name == "sketch-10":
+        for k in range(2):
+            noise = Image.effect_noise((200, 200), 90).point(lambda v: 255 * (v > 180))
+            noise.save(tmp_path / f"{k}.png")
+        recipe = replace(recipe, targets=str(tmp_path), train=replace(recipe.train, batch=4))
+    made = []
+    for wanted in (False, True):
+        monkeypatch.setattr(data, "forks", lambda device, wanted=wanted: wanted)
+        batches = make_batches(recipe, 0, CPU)
+        torch.manual_seed(0)
+        batch = batches(0.0)
+        strokes = np.zeros((len(batch.target), 4, len(recipe.renderer().action_spec)), np.float32)
+        batches.drawn(strokes)
+        made.append((batch, batches(0.0)))
+    for here, there in zip(*made, strict=True):
+        for one, other in zip(here, there, strict=True):
+            assert one.equal(other)
