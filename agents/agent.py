@@ -271,7 +271,8 @@ class Drawer(ModelHubMixin):
                 ``draw_any_size``.
 
         Returns:
-            The drawing; strokes that bring it no closer to the picture are left out.
+            The drawing; strokes that bring it no closer to the picture are left out. One of ink alone knows
+            the picture, so that its pens are settled on it.
 
         Raises:
             FileNotFoundError: no such picture.
@@ -279,8 +280,11 @@ class Drawer(ModelHubMixin):
         """
         hint = self.read(image, invert)
         if self.recipe.stride or options:
-            return draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
-        return draw(self, hint[None], effort, refine, strokes=strokes)[0]
+            drawing = draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
+        else:
+            (drawing,) = draw(self, hint[None], effort, refine, strokes=strokes)
+        known = not self.recipe.hint and hint.shape == (1, *drawing.sides)
+        return replace(drawing, picture=hint[0] if known else None)
 
     def read(self, image, invert: str = "auto") -> np.ndarray:
         """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +24,27 @@ class Drawing:
     Attributes:
         actions: float32 ``[n, action_dim]`` in [-1, 1].
         renderer: the renderer that draws them.
-        settled: its pens as ``settle`` placed them, if it did.
+        picture: what it shows, uint8 ``[H, W]``, light ink on black, as large as ``sides``, if that is known:
+            its pens are then settled on it.
 
     Raises:
         TypeError: the actions are no real numbers.
-        ValueError: they have another shape, hold a NaN or a value outside [-1, 1].
+        ValueError: they have another shape, hold a NaN or a value outside [-1, 1]; the picture has another
+            size.
     """
 
     actions: np.ndarray
     renderer: Renderer
-    settled: list[Pen] | None = field(default=None, repr=False)
+    picture: np.ndarray | None = field(default=None, repr=False)
+    _made: dict[float, list[Pen]] = field(default_factory=dict, init=False, repr=False)  # by tolerance
 
     def __post_init__(self):
         checked = self.renderer.action_spec.check(self.actions, batch=len(self.actions))
         object.__setattr__(self, "actions", checked)
+        if self.picture is not None and self.picture.shape != self.sides:
+            raise ValueError(
+                f"the picture must be as large as the drawing, {self.sides}: {self.picture.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -98,36 +105,28 @@ class Drawing:
                     self.renderer.draw(channels[i], action[None])
         return np.stack([channel[0, 0] for channel in channels], -1)
 
-    def settle(self, picture: np.ndarray) -> Drawing:
-        """The same strokes, with their pens settled on the picture that they show: see ``drawenv.settle``.
-
-        Args:
-            picture: uint8 ``[H, W]``, light ink on black, as large as ``sides``.
-
-        Raises:
-            ValueError: it has another size, or what is drawn has no paths.
-        """
-        return replace(self, settled=settled(self.pens(), picture, self.renderer))
-
     def pens(self, tolerance: float = 0.3) -> list[Pen]:
         """The drawing as few long strokes: what continues one stroke is one pen's, each line is there once.
 
-        They come from the strokes alone, never from a picture, until ``settle`` was given one.
+        They come from the strokes alone; where ``picture`` is known they are settled on it, see
+        ``drawenv.settle``. They are made once.
 
         Args:
             tolerance: how far a pen's curves may be from the strokes' middle line, in px. Another one changes
-                curves, never the number of pens; pens that are settled stay.
+                curves, never the number of pens that are to be settled.
 
         Raises:
             ValueError: what it draws has no paths, for instance boxes.
         """
         renderer, actions = self.renderer, self.actions
-        if self.settled is not None:
-            return list(self.settled)
         if not renderer.has_paths:
             raise ValueError(f"only strokes of a pen have paths, those of {renderer.name} have none")
-        colors = np.broadcast_to(renderer.colors(actions), (len(self), 3))
-        return pens_of_strokes(renderer.polylines(actions), renderer.widths(actions), colors, tolerance)
+        if tolerance not in self._made:
+            colors = np.broadcast_to(renderer.colors(actions), (len(self), 3))
+            lines, widths = renderer.polylines(actions), renderer.widths(actions)
+            pens = pens_of_strokes(lines, widths, colors, tolerance)
+            self._made[tolerance] = pens if self.picture is None else settled(pens, self.picture, renderer)
+        return list(self._made[tolerance])
 
     def to_svg(self, pieces: bool = False) -> str:
         """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.

@@ -144,8 +144,6 @@ def main(arguments: Arguments) -> None:
                 source = line_sketch(path) if arguments.lines else path
                 invert = "no" if arguments.lines else arguments.invert
                 drawing = drawer.draw(source, arguments.effort, refine, invert, **sliding)
-                if drawing.renderer.has_paths and not arguments.pieces:
-                    drawing = drawing.settle(drawer.read(source, invert)[0])
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue

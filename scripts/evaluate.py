@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -80,7 +80,7 @@ def write_sheet(
         wanted = pictures.wanted[i]
         if recipe.stride:
             drawing = draw_any_size(agent, wanted[0], effort, refine, strokes=strokes, **sliding)
-            drawing = drawing.settle(wanted[0])
+            drawing = replace(drawing, picture=wanted[0])
         else:
             (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)
         hints = [] if pictures.hints is None else [wanted]

@@ -115,19 +115,21 @@ def test_a_pen_of_one_width_keeps_it(rng):
     assert error(after, ink, page) < 0.1 * error(before, ink, page)
 
 
-def test_drawings_remember_their_pens(rng):
+def test_drawings_that_know_their_picture_settle_their_pens(rng):
     drawing = in_strokes(shaken(PENS, rng), PAGE)
     ink = ink_of(PENS)
-    better = drawing.settle(ink)
-    assert better.actions is drawing.actions or np.array_equal(better.actions, drawing.actions)
+    better = replace(drawing, picture=ink)
+    assert better.pens()[0] is better.pens()[0]  # made once
     assert error(better.pens(), ink) < 0.2 * error(drawing.pens(), ink)
     assert better.to_svg() != drawing.to_svg() and better.to_svg(pieces=True) == drawing.to_svg(pieces=True)
+    with pytest.raises(ValueError, match=r"as large as the drawing, \(96, 128\): \(10, 10\)"):
+        replace(drawing, picture=ink[:10, :10])
     with pytest.raises(ValueError, match=r"as large as the drawing's page, \(96, 128\): \(10, 10\)"):
-        drawing.settle(ink[:10, :10])
+        settled(PENS, ink[:10, :10], PAGE)
 
 
 def test_colours_stay_as_they_are():
     renderer = BezierColorRenderer()
     drawing = Drawing(np.zeros((1, len(renderer.action_spec)), np.float32), renderer)
-    before, after = drawing.pens(), drawing.settle(np.zeros((64, 64), np.uint8)).pens()
+    before, after = drawing.pens(), replace(drawing, picture=np.zeros((64, 64), np.uint8)).pens()
     assert [pen.to_svg() for pen in before] == [pen.to_svg() for pen in after]
