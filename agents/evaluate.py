@@ -59,7 +59,8 @@ def evaluate(
         strokes: at most, of a picture or a window; the recipe's if None.
         order: of sliding recipes, of the windows.
         pens: measure the drawings' pens, too; where the targets know theirs it is always done.
-        settle: settle pens on the pictures first (``drawenv.settle``), the rival's, too.
+        settle: settle pens on the pictures first (``drawenv.settle``), the rival's, too; where pictures have
+            another size than drawings it is not done.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
@@ -117,7 +118,7 @@ def evaluate(
             begun, inks = time.perf_counter(), targets.wanted[part, 0]
             if rival != "skeleton":
                 own += [drawing.pens() for drawing in drawn]
-            if settle:
+            if settle and inks.shape[1:] == drawn[0].sides:
                 each = zip(own[start:], inks, drawn, strict=True)
                 own[start:] = [settled(some, ink, drawing.renderer) for some, ink, drawing in each]
             sums["pen_seconds"] += time.perf_counter() - begun

@@ -136,7 +136,12 @@ def test_refit_works_on_every_kind_of_canvas(targets):
     for compose in ("max", "over", None):
         drawer.canvas = canvas = CanvasNetwork(7, compose=compose, dots=8).requires_grad_(False)
         before = [p.clone() for p in canvas.parameters()]
-        Refit(drawer, 4, seed=0).step(blank, actions, canvases, 1.0)
+        refit = Refit(drawer, 4, seed=0)
+        refit.drawn(*refit.choose(blank, actions, canvases))
+        inputs = refit.inputs(8)
+        assert [len(part) for part in inputs] == [12, 12, 12]  # its own strokes and random ones
+        assert RealCanvas(drawer.renderer)(inputs[0][:8], inputs[1][:8]).equal(inputs[2][:8])
+        refit.step(inputs, torch.tensor(1.0))
         assert all((p != b).any() for p, b in zip(canvas.parameters(), before, strict=True))
         assert not any(p.requires_grad for p in canvas.parameters())
 
