@@ -51,6 +51,10 @@ class Pen:
         parts = bernstein(np.linspace(0, 1, each)) @ self.curves  # [k, each, 2]
         return np.concatenate([parts[0, :1], parts[:, 1:].reshape(-1, 2)]).astype(np.float32)
 
+    def reversed(self) -> Pen:
+        """The same, drawn the other way."""
+        return replace(self, curves=self.curves[::-1, ::-1])
+
     def to_svg(self) -> str:
         """An SVG path with round ends."""
         (x, y), ends = self.curves[0, 0], self.curves[:, 1:].reshape(-1, 6)
@@ -103,10 +107,8 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
         owner, widths = np.repeat(np.arange(len(pens)), list(map(len, paths))), [pen.width for pen in pens]
         pairs = KDTree(places).query_pairs(max(widths), output_type="ndarray")
         away = np.hypot(*(places[pairs[:, 0]] - places[pairs[:, 1]]).T)
-        touched: set[int] = set()
-        for (i, j), apart in sorted(
-            zip(pairs.tolist(), away.tolist(), strict=True), key=lambda pair: pair[1]
-        ):
+        nearest_first, touched = away.argsort(kind="stable"), set()
+        for (i, j), apart in zip(pairs[nearest_first].tolist(), away[nearest_first], strict=True):
             (a, first), (b, second) = ends[i], ends[j]
             narrow, wide = sorted((widths[a], widths[b]))
             unlike = wide > 1.5 * narrow or pens[a].color != pens[b].color
@@ -128,10 +130,10 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
                 curves[0, 0] = curves[-1, 3] = middle
                 pens[a] = replace(pens[a], curves=curves, closed=True)
                 continue
-            head = pens[a].curves if first else pens[a].curves[::-1, ::-1]
-            tail = pens[b].curves[::-1, ::-1] if second else pens[b].curves
-            curves = np.concatenate([head, tail])
-            curves[len(head) - 1, 3] = curves[len(head), 0] = middle
+            head = pens[a] if first else pens[a].reversed()
+            tail = pens[b].reversed() if second else pens[b]
+            curves, n = np.concatenate([head.curves, tail.curves]), len(head.curves)
+            curves[n - 1, 3] = curves[n, 0] = middle
             pens[a] = replace(pens[a], curves=curves, width=(narrow + wide) / 2)
             pens[b] = replace(pens[b], curves=pens[b].curves[:0])
         if not touched:

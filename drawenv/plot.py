@@ -45,7 +45,7 @@ def in_order(pens: Sequence[Pen]) -> list[Pen]:
             k, back = np.unravel_index(away.argmin(), away.shape)
             left[k], at = False, ends[k, 1 - back]
             way.append((int(k), bool(back)))
-        sorted_pens += [_reversed(some[k]) if back else some[k] for k, back in _shortened(way, ends)]
+        sorted_pens += [some[k].reversed() if back else some[k] for k, back in _shortened(way, ends)]
     return sorted_pens
 
 
@@ -69,10 +69,6 @@ def _shortened(way: list[tuple[int, bool]], ends: np.ndarray) -> list[tuple[int,
         if not better:
             break
     return way
-
-
-def _reversed(pen: Pen) -> Pen:
-    return replace(pen, curves=pen.curves[::-1, ::-1])
 
 
 def on_paper(drawing: Drawing, paper: tuple[float, float]) -> list[Pen]:

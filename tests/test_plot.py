@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from drawenv import BezierRenderer
 from drawenv.pens import Pen, in_strokes
 from drawenv.plot import in_order, on_paper, to_svg, travel
+from scripts.draw import Arguments, main
 
 
 def line(a, b, color=(255, 255, 255)):
@@ -25,7 +27,7 @@ def test_order_has_little_travel(rng):
     ratios = []
     for _ in range(5):
         pens = scattered(4, rng)
-        both = [(pen, replace(pen, curves=pen.curves[::-1, ::-1])) for pen in pens]
+        both = [(pen, pen.reversed()) for pen in pens]
         shortest = min(travel(way) for order in permutations(both) for way in product(*order))
         ratios.append(travel(in_order(pens)) / shortest)
     assert min(ratios) > 0.999 and np.mean(ratios) < 1.15
@@ -64,3 +66,18 @@ def test_paper_is_in_millimetres(paper):
     assert abs(ends[1, 0] - ends[0, 0]) == pytest.approx(180 * scale, rel=0.02)
     root = ElementTree.fromstring(to_svg([pen], paper))
     assert root.get("width") == f"{paper[0]}mm" and root.get("viewBox") == f"0 0 {paper[0]} {paper[1]}"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mm": "210"}, "--mm must be a width and a height in mm, for instance 210x297, got '210'"),
+        ({"mm": "0x9"}, "--mm must be a width and a height in mm"),
+        ({"mm": "9x9", "out": Path("x.png")}, "--mm is for SVGs"),
+        ({"mm": "9x9", "recipe": "prism"}, "--mm is for plotters"),
+        ({"mm": "9x9", "pieces": True}, "--mm is for plotters"),
+    ],
+)
+def test_what_no_plotter_draws_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        main(Arguments([Path("a.png")], **options))

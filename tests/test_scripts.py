@@ -254,9 +254,6 @@ def test_reference_and_benchmark(tmp_path):
         ("draw", ["a.png", "b.png", "-o", "x.svg"], "x.svg is one file, but 2 pictures"),
         ("draw", ["a.png", "b/a.jpg"], "two of the pictures have one name"),
         ("draw", ["a.png", "--recipe", "sketch"], "unknown recipe 'sketch'"),
-        ("draw", ["a.png", "--mm", "210"], "--mm must be a width and a height in mm, for instance 210x297"),
-        ("draw", ["a.png", "--mm", "9x9", "-o", "x.png"], "--mm is for SVGs"),
-        ("draw", ["a.png", "--mm", "9x9", "--recipe", "prism"], "--mm is for plotters"),
         ("evaluate", ["mnist-4", "--stride", "16"], "mnist-4 draws a picture at once: stride is for sliding"),
         (
             "evaluate",
