@@ -246,6 +246,10 @@ _ALL = (
         data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
     ),
     _SKETCH,
+    replace(
+        _SKETCH, name="lines", targets="lines", drawer=DrawerOptions(reach=32.0),
+        train=TrainOptions(pictures=800_000, fewest=4),
+    ),
     replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), weights="sketch-10"),
     Recipe(

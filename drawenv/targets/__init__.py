@@ -12,6 +12,7 @@ import numpy as np
 from drawenv.renderers import Renderer
 from drawenv.targets.base import ArrayTargets, Targets
 from drawenv.targets.floorplans import load_floorplans
+from drawenv.targets.lines import load_lines
 from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
@@ -42,6 +43,7 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "boxes": partial(load_scenes, kind=Boxes, most=6),
     "blocks-6": partial(load_scenes, kind=Blocks, fewest=6, most=6),
     "sketches": load_sketches,
+    "lines": load_lines,
     "openmoji": load_openmoji,
 }
 
