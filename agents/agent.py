@@ -13,15 +13,16 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 
 from agents import weights
 from agents.canvas import CanvasNetwork, make_canvas, resized
+from agents.clean import CleanNetwork, clean
 from agents.drawer import DrawerNetwork, Network, make_network
 from agents.imagine import RealCanvas
 from agents.improve import Strokes, refine_strokes, useful_strokes
-from agents.page import Order, draw_page
+from agents.page import Order, at_its_scale, draw_page, shrink
 from agents.plan import PROPOSALS, plan
 from agents.recipes import RECIPES, Recipe, get_recipe
 from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
-from drawenv.targets.pictures import read_channels, squares
+from drawenv.targets.pictures import MAX_PIXELS, read_channels, squares
 from drawenv.tasks.votes import from_all_sides
 
 
@@ -70,7 +71,7 @@ class Agent(Protocol):
 
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
         """What the drawing of hints uint8 ``[n, C', side, side]`` should look like, as far as the agent
-        knows: uint8 ``[n, c, size, size]``, or None if it does not.
+        knows: uint8 ``[n, c, size, size]``, or None if it does not. Of pages of any size, likewise.
         """
         ...
 
@@ -106,7 +107,7 @@ def draw(
 
 
 def draw_any_size(
-    agent: Agent, ink: np.ndarray, effort: int = 0, refine: int = 0, scale: float = 1.0,
+    agent: Agent, ink: np.ndarray, effort: int = 0, refine: int = 0, scale: float | None = None,
     stride: int | None = None, strokes: int | None = None, order: Order = "phased",
     report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
@@ -117,12 +118,16 @@ def draw_any_size(
         ink: the picture.
         effort: rounds in which each stroke is redrawn.
         refine: gradient steps on the strokes of each window in the last round.
-        scale: above 1 for lines thicker than about 3 px; this and the others: see ``draw_page``.
+        scale: how many times smaller the picture is drawn: above 1 for lines thicker than about 3 px, below
+            for thinner ones; what suits them if None, see ``at_its_scale``.
         stride: the recipe's if None.
         strokes: of a window; the recipe's if None.
         order: of windows.
         report: called with (windows done, of how many).
         log: for ``imagine_page``.
+
+    Returns:
+        The drawing, on a page of the picture's own size. It knows the picture as the agent drew it.
 
     Raises:
         ValueError: the recipe does not slide, or an option is out of range.
@@ -137,10 +142,20 @@ def draw_any_size(
 
     if effort < 0:
         raise ValueError(f"effort must be at least 0, got {effort}")
-    return draw_page(
-        choose, agent.renderer, ink, recipe.stride if stride is None else stride, recipe.levels,
-        effort if agent.redraws else 0, order, scale, recipe.size, recipe.price, report, log,
+    if scale is not None and (not scale > 0 or ink.size / scale**2 > MAX_PIXELS):
+        least = (ink.size / MAX_PIXELS) ** 0.5
+        raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
+
+    def look(ink: np.ndarray) -> np.ndarray:
+        goal = agent.goal(ink[None, None])
+        return ink if goal is None else goal[0, 0]
+
+    goal = at_its_scale(look, ink) if scale is None else look(shrink(ink, scale))
+    drawing = draw_page(
+        choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
+        effort if agent.redraws else 0, order, recipe.size, recipe.price, ink.shape, report, log,
     )  # fmt: skip
+    return replace(drawing, picture=goal)
 
 
 class Drawer(ModelHubMixin):
@@ -153,11 +168,15 @@ class Drawer(ModelHubMixin):
         network: the drawer D.
         canvas: the canvas network C.
         renderer: the real renderer R.
+        cleaner: of pages, if its recipe wants them cleaned first.
         config: how the weights were made, and what they measured.
     """
 
-    def __init__(self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None):
-        self.recipe, self.network, self.canvas = recipe, network, canvas
+    def __init__(
+        self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None,
+        cleaner: CleanNetwork | None = None,
+    ):  # fmt: skip
+        self.recipe, self.network, self.canvas, self.cleaner = recipe, network, canvas, cleaner
         self.renderer = recipe.renderer()
         self.config = config or {"version": weights.VERSION, "recipe": recipe.as_dict()}
 
@@ -165,12 +184,20 @@ class Drawer(ModelHubMixin):
     def new(cls, recipe: Recipe, version: int = weights.VERSION) -> Drawer:
         """An untrained drawer for a recipe."""
         canvas = make_canvas(recipe)
-        return cls(recipe, make_network(recipe, version), canvas)
+        cleaner = CleanNetwork(recipe.clean.width) if recipe.clean.crops else None
+        return cls(recipe, make_network(recipe, version), canvas, cleaner=cleaner)
 
     def with_recipe(self, **changes) -> Drawer:
         """The same networks, drawing with another recipe: with other ``levels``, or at another ``price``."""
         recipe = replace(self.recipe, **changes)
-        return Drawer(recipe, self.network, self.canvas, self.config | {"recipe": recipe.as_dict()})
+        config = self.config | {"recipe": recipe.as_dict()}
+        return Drawer(recipe, self.network, self.canvas, config, self.cleaner)
+
+    @property
+    def _parts(self) -> dict[str, torch.nn.Module]:
+        """Its networks, by the names of their files."""
+        parts = {"drawer": self.network, "canvas": self.canvas, "cleaner": self.cleaner}
+        return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def device(self) -> torch.device:
@@ -179,8 +206,8 @@ class Drawer(ModelHubMixin):
 
     def to(self, device: torch.device | str) -> Drawer:
         """Move the networks to a device, in place."""
-        self.network.to(device)
-        self.canvas.to(device)
+        for part in self._parts.values():
+            part.to(device)
         return self
 
     @property
@@ -241,13 +268,13 @@ class Drawer(ModelHubMixin):
         recipe, config = weights.read_recipe(folder), weights.read_config(folder)
         drawer = cls.new(recipe, config.get("version", 1))
         drawer.config = config
-        weights.load_weights(drawer.canvas, folder / "canvas.safetensors")
-        weights.load_weights(drawer.network, folder / "drawer.safetensors")
+        for name, part in drawer._parts.items():
+            weights.load_weights(part, folder / f"{name}.safetensors")
         return drawer
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        weights.save_weights(self.canvas, save_directory / "canvas.safetensors")
-        weights.save_weights(self.network, save_directory / "drawer.safetensors")
+        for name, part in self._parts.items():
+            weights.save_weights(part, save_directory / f"{name}.safetensors")
         weights.write_config(save_directory, **self.config)
 
     def draw(
@@ -280,9 +307,8 @@ class Drawer(ModelHubMixin):
         """
         hint = self.read(image, invert)
         if self.recipe.stride or options:
-            drawing = draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
-        else:
-            (drawing,) = draw(self, hint[None], effort, refine, strokes=strokes)
+            return draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
+        (drawing,) = draw(self, hint[None], effort, refine, strokes=strokes)
         known = not self.recipe.hint and hint.shape == (1, *drawing.sides)
         return replace(drawing, picture=hint[0] if known else None)
 
@@ -300,7 +326,9 @@ class Drawer(ModelHubMixin):
 
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
-        """See ``Agent.goal``: the hints, or what the network makes of them."""
+        """See ``Agent.goal``: the hints, or what the networks make of them."""
+        if self.cleaner:
+            return np.stack([clean(self.cleaner, hint[0]) for hint in hints])[:, None]
         if not self.recipe.hint:
             return hints
         picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]

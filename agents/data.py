@@ -172,6 +172,37 @@ class Pictures(Dataset):
         """Of no use here."""
 
 
+def random_crop(
+    pictures: np.ndarray, side: int, rng: np.random.Generator, spread: float = 0.35
+) -> np.ndarray:
+    """A part of a picture with ink in it, mirrored, turned by quarters and scaled at random.
+
+    Args:
+        pictures: uint8 ``[N, C, H, W]``; of the first channel.
+        side: of the part in pixels.
+        rng: of the choice.
+        spread: of the logarithm of the scale.
+
+    Returns:
+        uint8 ``[side, side]``.
+
+    Raises:
+        ValueError: the pictures have almost no ink.
+    """
+    for _ in range(10_000):
+        picture = pictures[rng.integers(len(pictures)), 0]
+        zoom = np.exp(rng.uniform(-spread, spread))
+        cut = min(round(side * zoom), *picture.shape)
+        top, left = (rng.integers(across - cut + 1) for across in picture.shape)
+        part = picture[top : top + cut, left : left + cut]
+        if part.mean() < 255 * INK:
+            continue
+        part = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BILINEAR))
+        part = np.rot90(part, int(rng.integers(4)))
+        return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
+    raise ValueError("the pictures to draw have almost no ink (light on black)")
+
+
 class Crops:
     """Crops of training pictures, drawn phase by phase by the drawer that is being trained.
 
@@ -191,26 +222,10 @@ class Crops:
         self.crops = max(2 * batch // (self.side // recipe.size) ** 2, 1)
         self.phases = self._phases()
 
-    def crop(self) -> np.ndarray:
-        """One crop with ink in it, mirrored, turned by quarters and scaled at random, uint8."""
-        for _ in range(10_000):
-            picture = self.pictures[self.rng.integers(len(self.pictures)), 0]
-            zoom = np.exp(self.rng.uniform(-0.35, 0.35))
-            cut = min(round(self.side * zoom), *picture.shape)
-            top, left = (self.rng.integers(side - cut + 1) for side in picture.shape)
-            part = picture[top : top + cut, left : left + cut]
-            if part.mean() < 255 * INK:
-                continue
-            filter = Image.Resampling.BILINEAR
-            part = np.asarray(Image.fromarray(part).resize((self.side, self.side), filter))
-            part = np.rot90(part, int(self.rng.integers(4)))
-            return np.ascontiguousarray(part[:, ::-1] if self.rng.random() < 0.5 else part)
-        raise ValueError(f"the pictures of {self.recipe.targets} have almost no ink (light on black)")
-
     def _phases(self) -> Generator[list, Any, None]:
         size, stride = self.recipe.size, self.recipe.stride
         while True:
-            inks = [self.crop() for _ in range(self.crops)]
+            inks = [random_crop(self.pictures, self.side, self.rng) for _ in range(self.crops)]
             strokes: list[np.ndarray | None] = [None] * len(inks)
             for level, least in self.recipe.levels:
                 pages = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from drawenv.pens import Pen, in_strokes, pens_of_ink
 from drawenv.settle import settled
 
 BATCH = 100  # pictures drawn at a time
+Rival = Literal["truth", "skeleton", "skeleton-of-clean"]
 TOLERANCE = 2.0  # px: so near is a stroke found
 
 
@@ -38,10 +40,10 @@ def draw_imagined(canvas: CanvasNetwork, actions: np.ndarray, keep: np.ndarray, 
 
 def evaluate(
     agent: Agent, targets=None, effort: int = 0, refine: int = 0, limit: int | None = None,
-    rival: Literal["truth", "skeleton"] | None = None, prune: bool = True,
+    rival: Rival | None = None, prune: bool = True,
     report: Callable[[int, int], None] | None = None,
     stride: int | None = None, strokes: int | None = None, order: Order = "phased", pens: bool = False,
-    settle: bool = True,
+    settle: bool = True, size: int | None = None,
 ) -> dict:  # fmt: skip
     """Draw every picture of a split and measure.
 
@@ -53,14 +55,16 @@ def evaluate(
         limit: number of pictures, from the first; all if None.
         prune: leave out strokes that do not help; of pages it is always done.
         rival: draws instead: the shapes that the targets are made of, what a perfect agent would get; or the
-            pens that the picture's own middle lines suggest (``drawenv.pens.pens_of_ink``).
+            pens that the picture's own middle lines suggest (``drawenv.pens.pens_of_ink``), or those of what
+            the agent takes for the clean picture.
         report: called with (pictures done, of how many).
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
         strokes: at most, of a picture or a window; the recipe's if None.
         order: of sliding recipes, of the windows.
         pens: measure the drawings' pens, too; where the targets know theirs it is always done.
-        settle: settle pens on the pictures first (``drawenv.settle``), the rival's, too; where pictures have
-            another size than drawings it is not done.
+        settle: settle pens first (``drawenv.settle``) on what their drawing was made of, the rival's, too;
+            where pictures have another size than drawings it is not done.
+        size: of sliding recipes, side of the pictures in px; 512 if None.
 
     Returns:
         ``n``, ``mse`` (mean per pixel, values in [0, 1], real renderer), ``mse_canvas`` (the same strokes
@@ -77,14 +81,17 @@ def evaluate(
     """
     recipe, renderer = agent.recipe, agent.renderer
     targets = load_pictures(
-        f"{recipe.targets}:test" if targets is None else targets, recipe.picture_size, renderer
+        f"{recipe.targets}:test" if targets is None else targets, size or recipe.picture_size, renderer
     )
+    if size and not recipe.stride:
+        raise ValueError(f"{recipe.name} draws pictures of {recipe.size} px, not of any size")
     if recipe.hint and targets.hints is None:
         raise ValueError(
             f"{recipe.name} translates, and these pictures come without what is to be made of them: "
             "there is nothing to compare a drawing with (draw.py draws them)"
         )
-    if rival == "skeleton" and not renderer.has_paths:
+    middle = rival in ("skeleton", "skeleton-of-clean")
+    if middle and not renderer.has_paths:
         raise ValueError(f"a skeleton is drawn in strokes of a pen, and {recipe.name} has none")
     if rival == "truth" and not targets.shapes:
         raise ValueError("the agent truth needs targets that know what shapes they are made of")
@@ -93,34 +100,37 @@ def evaluate(
     drawings: list[Drawing] = []
     measured = (pens or bool(targets.strokes)) and renderer.has_paths and renderer.channels == 1
     own: list[list[Pen]] = []
-    canvas = None if rival == "skeleton" else agent.learned_through
+    canvas = None if middle else agent.learned_through
     for start in range(0, n, 1 if recipe.stride else BATCH):
         part = slice(start, min(start + (1 if recipe.stride else BATCH), n))
         begun, log = time.perf_counter(), []
-        if rival == "skeleton":
-            inks = targets.wanted[part, 0]
+        wanted = targets.wanted[part]
+        if middle:
+            goals = wanted if rival == "skeleton" else agent.goal(wanted)
+            inks = (wanted if goals is None else goals)[:, 0]
             own += [pens_of_ink(ink) for ink in inks]
             page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
-            drawn = [in_strokes(some, page) for some in own[start:]]
+            drawn = [replace(in_strokes(p, page), picture=i) for p, i in zip(own[start:], inks, strict=True)]
         elif rival and targets.shapes:
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
         elif recipe.stride:
-            ink = targets.wanted[start, 0]
-            drawn = [draw_any_size(agent, ink, effort, refine, 1.0, stride, strokes, order, log=log)]
+            drawn = [draw_any_size(agent, wanted[0, 0], effort, refine, 1.0, stride, strokes, order, log=log)]
         else:
-            drawn = draw(agent, targets.wanted[part], effort, refine, prune, strokes)
+            drawn = draw(agent, wanted, effort, refine, prune, strokes)
+            if wanted.shape[2:] == drawn[0].sides and wanted.shape[1] == 1:
+                drawn = [replace(d, picture=ink) for d, ink in zip(drawn, wanted[:, 0], strict=True)]
         sums["seconds"] += time.perf_counter() - begun
         for name, value in _errors(agent, canvas, drawn, log, targets.images[part]).items():
             sums[name] += value
         drawings += drawn
         if measured:
-            begun, inks = time.perf_counter(), targets.wanted[part, 0]
-            if rival != "skeleton":
-                own += [drawing.pens() for drawing in drawn]
-            if settle and inks.shape[1:] == drawn[0].sides:
-                each = zip(own[start:], inks, drawn, strict=True)
-                own[start:] = [settled(some, ink, drawing.renderer) for some, ink, drawing in each]
+            begun = time.perf_counter()
+            if not middle:
+                own += [(d if settle else replace(d, picture=None)).pens() for d in drawn]
+            elif settle:
+                each = zip(own[start:], drawn, strict=True)
+                own[start:] = [settled(some, cast(np.ndarray, d.picture), d.renderer) for some, d in each]
             sums["pen_seconds"] += time.perf_counter() - begun
         if report:
             report(part.stop, n)

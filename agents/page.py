@@ -18,11 +18,13 @@ from PIL import Image
 from agents.imagine import CanvasFunction
 from agents.improve import Strokes, useful_strokes
 from drawenv import Drawing, Renderer
-from drawenv.targets.pictures import MAX_PIXELS
+from drawenv.middle_lines import line_width
 
 Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
+SEEN = 1_024  # px: so large is a large picture seen at first
+THIN, USUAL, WIDE = 1.5, 3.5, 6.0  # px: widths of lines
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both, the strokes that are to be redrawn, if any, and
@@ -204,10 +206,35 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
     return np.asarray(Image.fromarray(ink).resize(sides[::-1], filter))
 
 
+def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> np.ndarray:
+    """A picture in the size that suits its lines: of 1.5 to 6 px they are as they were learned. A large one
+    is first seen small, and larger while its lines are too thin to be seen.
+
+    Args:
+        look: what to make of it in any size, likewise uint8 ``[H, W]``.
+        ink: uint8 ``[H, W]``, light on black.
+
+    Returns:
+        What ``look`` made of it in that size.
+    """
+    scale = max(max(ink.shape) / SEEN, 1.0)
+    seen = look(shrink(ink, scale))
+    while scale > 1 and line_width(seen) < THIN:
+        scale = max(scale / 2, 1.0)
+        seen = look(shrink(ink, scale))
+    for _ in range(3):  # of lines much too wide the width is a guess
+        width = line_width(seen)
+        if width <= WIDE:
+            break
+        scale *= width / USUAL
+        seen = look(shrink(ink, scale))
+    return seen
+
+
 def draw_page(
     choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
     levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0,
-    order: Order = "phased", scale: float = 1.0, size: int = 64, price: float = 0.0,
+    order: Order = "phased", size: int = 64, price: float = 0.0, sides: tuple[int, ...] | None = None,
     report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
     """Draw a picture of any size window by window.
@@ -221,26 +248,22 @@ def draw_page(
             must gain to be kept.
         rounds: how often each window's strokes are redrawn, with its neighbours' in place.
         order: see ``Page.batches``.
-        scale: how many times smaller the picture is drawn: above 1 for lines thicker than those
-            learned, below 1 for thinner ones.
         size: side of a window of level 1 in pixels.
         price: what a stroke must save of the squared error of such a window.
+        sides: height and width in px of the page that the drawing is for, of which ``ink`` is a copy in
+            another size; its own if None.
         report: called with (windows done, of how many).
         log: a list to which groups of windows and their strokes are added, for ``imagine_page``.
 
     Returns:
-        The drawing, on a page of the picture's own size.
+        The drawing.
 
     Raises:
-        ValueError: stride, order or scale is out of range.
+        ValueError: stride or order is out of range.
     """
-    if not scale > 0 or ink.size / scale**2 > MAX_PIXELS:
-        least = (ink.size / MAX_PIXELS) ** 0.5
-        raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
-    small = shrink(ink, scale)
     strokes, done = None, 0
     for level, least in levels:
-        page = Page(small, renderer, int(size * level), int(stride * level), strokes)
+        page = Page(ink, renderer, int(size * level), int(stride * level), strokes)
         total = done + int(page.inked.sum()) * (1 + rounds)
         for turn in range(1 + rounds):
             for windows in page.batches(order if turn == 0 else "phased"):
@@ -255,7 +278,9 @@ def draw_page(
         strokes = page.strokes
         if log is not None:
             log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]
-    page_renderer = renderer.on_page((ink.shape[0], ink.shape[1]), scale)
+    height, width = sides or ink.shape
+    scale = max(height, width) / max(ink.shape)
+    page_renderer = renderer.on_page((height, width), scale)
     physical = np.zeros((0, len(renderer.action_spec))) if strokes is None else strokes
     actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(physical, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)

@@ -95,6 +95,16 @@ class DataOptions:
 
 
 @dataclass(frozen=True)
+class CleanOptions:
+    """The network that cleans pages before they are drawn; see ``agents.clean``."""
+
+    crops: int = 0
+    """How many it is trained on; 0: pages are drawn as they are."""
+    width: int = 16
+    """Channels at half the page's resolution."""
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """The drawer's training."""
 
@@ -150,6 +160,7 @@ class Recipe:
     drawer: DrawerOptions = field(default_factory=DrawerOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     data: DataOptions = field(default_factory=DataOptions)
+    clean: CleanOptions = field(default_factory=CleanOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
 
     def renderer(self) -> Renderer:
@@ -177,6 +188,7 @@ class Recipe:
             self, canvas=replace(self.canvas, hidden=32, dots=16, steps=100),
             drawer=replace(self.drawer, width=16, hidden=32),
             data=replace(self.data, zooms=self.data.zooms[:2]),
+            clean=CleanOptions(min(self.clean.crops, 64), 4),
             train=replace(self.train, pictures=256, batch=16, start_from=None),
         )  # fmt: skip
 
@@ -248,7 +260,7 @@ _ALL = (
     _SKETCH,
     replace(
         _SKETCH, name="lines", targets="lines", drawer=DrawerOptions(reach=32.0),
-        train=TrainOptions(pictures=800_000, fewest=4),
+        clean=CleanOptions(crops=110_000), train=TrainOptions(pictures=800_000, fewest=4),
     ),
     replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), weights="sketch-10"),

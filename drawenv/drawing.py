@@ -24,13 +24,13 @@ class Drawing:
     Attributes:
         actions: float32 ``[n, action_dim]`` in [-1, 1].
         renderer: the renderer that draws them.
-        picture: what it shows, uint8 ``[H, W]``, light ink on black, as large as ``sides``, if that is known:
-            its pens are then settled on it.
+        picture: what it shows, uint8 ``[H, W]``, light ink on black, if that is known: its pens are then made
+            and settled in the picture's size, which may be another than ``sides``.
 
     Raises:
         TypeError: the actions are no real numbers.
-        ValueError: they have another shape, hold a NaN or a value outside [-1, 1]; the picture has another
-            size.
+        ValueError: they have another shape, hold a NaN or a value outside [-1, 1]; the picture has other
+            proportions.
     """
 
     actions: np.ndarray
@@ -41,10 +41,12 @@ class Drawing:
     def __post_init__(self):
         checked = self.renderer.action_spec.check(self.actions, batch=len(self.actions))
         object.__setattr__(self, "actions", checked)
-        if self.picture is not None and self.picture.shape != self.sides:
-            raise ValueError(
-                f"the picture must be as large as the drawing, {self.sides}: {self.picture.shape}"
-            )
+        if self.picture is not None:
+            wanted = np.array(self.sides) / self._zoom
+            if np.abs(wanted - self.picture.shape).max() > 1:
+                raise ValueError(
+                    f"the picture must have the drawing's shape, {self.sides}: {self.picture.shape}"
+                )
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -53,6 +55,11 @@ class Drawing:
     def sides(self) -> tuple[int, int]:
         """Height and width in px: 64x64, or the page's."""
         return self.renderer.sides
+
+    @property
+    def _zoom(self) -> float:
+        """How many times larger it is than the picture."""
+        return 1.0 if self.picture is None else max(self.sides) / max(self.picture.shape)
 
     def render(self, size: int | None = None) -> np.ndarray:
         """The finished canvas by the real renderer: uint8 ``[H, W]`` or ``[H, W, 3]``.
@@ -112,8 +119,8 @@ class Drawing:
         ``drawenv.settle``. They are made once.
 
         Args:
-            tolerance: how far a pen's curves may be from the strokes' middle line, in px. Another one changes
-                curves, never the number of pens that are to be settled.
+            tolerance: how far a pen's curves may be from the middle line, in px of the picture if that
+                is known. Another one changes curves, never the number of pens that are to be settled.
 
         Raises:
             ValueError: what it draws has no paths, for instance boxes.
@@ -123,9 +130,14 @@ class Drawing:
             raise ValueError(f"only strokes of a pen have paths, those of {renderer.name} have none")
         if tolerance not in self._made:
             colors = np.broadcast_to(renderer.colors(actions), (len(self), 3))
-            lines, widths = renderer.polylines(actions), renderer.widths(actions)
-            pens = pens_of_strokes(lines, widths, colors, tolerance)
-            self._made[tolerance] = pens if self.picture is None else settled(pens, self.picture, renderer)
+            zoom, lines = self._zoom, renderer.polylines(actions)
+            widths = renderer.widths(actions) / zoom
+            pens = pens_of_strokes([line / zoom for line in lines], widths, colors, tolerance)
+            if self.picture is not None:
+                if zoom != 1:
+                    renderer = renderer.on_page(self.picture.shape, 1 / zoom)
+                pens = settled(pens, self.picture, renderer)
+            self._made[tolerance] = pens if zoom == 1 else [pen.scaled(zoom) for pen in pens]
         return list(self._made[tolerance])
 
     def to_svg(self, pieces: bool = False) -> str:

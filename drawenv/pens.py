@@ -51,6 +51,11 @@ class Pen:
         parts = bernstein(np.linspace(0, 1, each)) @ self.curves  # [k, each, 2]
         return np.concatenate([parts[0, :1], parts[:, 1:].reshape(-1, 2)]).astype(np.float32)
 
+    def scaled(self, scale: float, shift=(0.0, 0.0)) -> Pen:
+        """The same, so many times larger, then shifted."""
+        curves = (self.curves * scale + shift).astype(np.float32)
+        return replace(self, curves=curves, width=self.width * scale)
+
     def reversed(self) -> Pen:
         """The same, drawn the other way."""
         return replace(self, curves=self.curves[::-1, ::-1])

@@ -87,9 +87,7 @@ def on_paper(drawing: Drawing, paper: tuple[float, float]) -> list[Pen]:
     shift = (np.array(paper) - scale * np.array([width, height])) / 2
     gray, pens = drawing.renderer.channels == 1, []
     for pen in drawing.pens():
-        curves = (pen.curves * scale + shift).astype(np.float32)
-        color = (0, 0, 0) if gray else pen.color
-        pens.append(replace(pen, curves=curves, width=pen.width * scale, color=color))
+        pens.append(replace(pen.scaled(scale, shift), color=(0, 0, 0) if gray else pen.color))
     return in_order(pens)
 
 

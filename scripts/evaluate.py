@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 import tyro
 
 from scripts.common import Device, prepare, print_result, progress, run, save_sheet
 
-SLIDING = ("stride", "order")
+SLIDING = ("stride", "order", "size")
 OF_RECIPE = ("votes", "price")
 
 
@@ -20,13 +20,16 @@ class Arguments:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
-    agent: Literal["drawer", "ppo", "random", "blank", "truth", "skeleton"] = "drawer"
+    agent: Literal["drawer", "ppo", "random", "blank", "truth", "skeleton", "skeleton-of-clean"] = "drawer"
     """drawer; policy of train_ppo.py; random strokes, judged as a drawer's; none; the shapes that targets
-    are made of; the pens that a picture's middle lines suggest, without a drawer."""
+    are made of; the pens that a picture's middle lines suggest, without a drawer; those of the picture as
+    the recipe's network cleaned it."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None
     """Other pictures: a folder of them."""
+    size: int | None = None
+    """Sliding recipes: side of the pictures in px (default: 512)."""
     weights: Path | None = None
     """Folder of weights (default: the pretrained ones)."""
     effort: int = 0
@@ -73,14 +76,13 @@ def write_sheet(
     from agents.agent import draw, draw_any_size
     from drawenv import load_pictures
 
-    recipe = agent.recipe
+    recipe, size = agent.recipe, sliding.pop("size", agent.recipe.picture_size)
     most = most or (10 if recipe.stride or recipe.votes else 40)
-    pictures, rows = load_pictures(split, recipe.picture_size, agent.renderer), []
+    pictures, rows = load_pictures(split, size, agent.renderer), []
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
         if recipe.stride:
-            drawing = draw_any_size(agent, wanted[0], effort, refine, strokes=strokes, **sliding)
-            drawing = replace(drawing, picture=wanted[0])
+            drawing = draw_any_size(agent, wanted[0], effort, refine, 1.0, strokes=strokes, **sliding)
         else:
             (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)
         hints = [] if pictures.hints is None else [wanted]
@@ -112,10 +114,11 @@ def make_agent(arguments: Arguments, device):
 
 
 def main(arguments: Arguments) -> None:
-    from agents.evaluate import evaluate
+    from agents.evaluate import Rival, evaluate
 
     agent = make_agent(arguments, prepare(arguments.device, arguments.threads))
-    recipe, rival = agent.recipe, arguments.agent if arguments.agent in ("truth", "skeleton") else None
+    recipe = agent.recipe
+    rival = cast(Rival, arguments.agent) if arguments.agent in get_args(Rival) else None
     if arguments.sheet and rival:
         raise ValueError(f"--sheet shows drawings, and the agent {rival} makes none")
     sliding = given(arguments, SLIDING)

@@ -71,6 +71,35 @@ def fit(recipe: Recipe, out: Path, seed: int, device, calls: int | None = None) 
     print(f"{out / 'canvas.safetensors'}: error {100 * error:.2f} % of a blank canvas'")
 
 
+def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
+    """Train the network that cleans pages, and write it with its figures."""
+    import time
+
+    import torch
+
+    from agents.clean import CleanNetwork, clean_error, fit_cleaner
+    from agents.weights import save_weights, write_config
+    from drawenv import load_pictures
+
+    made, start = provenance(seed), time.monotonic()
+    pictures, held_out = (
+        load_pictures(f"{recipe.targets}:{split}", recipe.picture_size).images for split in ("train", "val")
+    )
+    torch.manual_seed(seed)
+    network = CleanNetwork(recipe.clean.width).to(device)
+    with progress() as bar:
+        task = bar.add_task(f"cleaner of {recipe.name}", total=recipe.clean.crops, note="")
+        fit_cleaner(
+            network, pictures, recipe.clean.crops, seed, out / "cleaner.pt",
+            report=lambda seen, loss: bar.update(task, completed=seen, note=f"loss {loss:.3f}"),
+        )  # fmt: skip
+    error = clean_error(network, held_out)
+    save_weights(network, out / "cleaner.safetensors")
+    seconds = round(time.monotonic() - start, 1)
+    write_config(out, cleaner=made | {"crops": recipe.clean.crops, "seconds": seconds, "validation": error})
+    print(f"{out / 'cleaner.safetensors'}: error {100 * error:.1f} % of blank paper's")
+
+
 def main(arguments: Arguments) -> None:
     from agents.weights import claim
 

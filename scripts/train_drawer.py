@@ -44,7 +44,7 @@ def main(arguments: Arguments) -> None:
     from agents.data import make_batches
     from agents.train import held_out, start_from, train_drawer
     from agents.weights import claim, load_weights, save_weights, write_config
-    from scripts.train_canvas import fit
+    from scripts.train_canvas import fit, fit_clean
 
     recipe, seed = arguments.fields, arguments.seed
     device = prepare(arguments.device, arguments.threads)
@@ -58,6 +58,8 @@ def main(arguments: Arguments) -> None:
         claim(out, recipe)
         if not (out / "canvas.safetensors").exists():
             fit(recipe, out, seed, device)
+        if recipe.clean.crops and not (out / "cleaner.safetensors").exists():
+            fit_clean(recipe, out, seed, device)
     device = processes.start(device)  # the others wait here
     processes.wait()
     torch.manual_seed(seed)

@@ -11,6 +11,7 @@ import numpy as np
 
 from drawenv.renderers import Renderer
 from drawenv.targets.base import ArrayTargets, Targets
+from drawenv.targets.dirt import MEASURED, load_dirty
 from drawenv.targets.floorplans import load_floorplans
 from drawenv.targets.lines import load_lines
 from drawenv.targets.mnist import load_color_mnist, load_mnist
@@ -43,6 +44,8 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "boxes": partial(load_scenes, kind=Boxes, most=6),
     "blocks-6": partial(load_scenes, kind=Blocks, fewest=6, most=6),
     "sketches": load_sketches,
+    "sketches-dirty": partial(load_dirty, load=load_sketches, name="dirty"),
+    **{f"omniglot-{dirt}": partial(load_dirty, load=load_omniglot, name=dirt) for dirt in MEASURED},
     "lines": load_lines,
     "openmoji": load_openmoji,
 }
@@ -60,7 +63,9 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
             ``"floorplans"`` (real ones; ``"floorplans-scanned"``: drawn by many hands, a little turned,
             gray, noisy), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3 boxes;
             ``"prisms-1"`` and ``"prisms-3"`` of just that many; ``"blocks-6"`` of six that touch;
-            ``"boxes"`` 1-6 that touch or not), ``"sketches"``, ``"openmoji"``;
+            ``"boxes"`` 1-6 that touch or not), ``"sketches"``, ``"openmoji"``, ``"lines"`` (sketches,
+            characters, digits and symbols on pages); ``"sketches-dirty"``, ``"omniglot-ruled"``, ``-holes``,
+            ``-faint`` and ``-shaded`` (targets the clean pictures, hints those with dirt on them);
             ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth picture is
             ``val`` and the others ``train``; without a split it is all of them.
         size: side of the square pictures in pixels, for names and folders.

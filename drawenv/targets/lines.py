@@ -32,7 +32,8 @@ def load_lines(split: str, size: int) -> ArrayTargets:
 
 
 def _sheets(
-    cells: np.ndarray, pages: int, size: int, side: int, rng: np.random.Generator, lines: tuple[int, ...] = (3,)
+    cells: np.ndarray, pages: int, size: int, side: int, rng: np.random.Generator,
+    lines: tuple[int, ...] = (3,),
 ) -> np.ndarray:  # fmt: skip
     """Some of the pictures uint8 ``[N, 1, s, s]``, made ``side`` px large, as pages ``[k, 1, size, size]``.
 
@@ -40,8 +41,12 @@ def _sheets(
     """
     across = size // side
     sheets = np.zeros((pages, 1, size, size), np.uint8)
-    for i, at in zip(rng.integers(len(cells), size=pages * across**2), np.ndindex(pages, across, across), strict=True):
+    for i, at in zip(
+        rng.integers(len(cells), size=pages * across**2), np.ndindex(pages, across, across), strict=True
+    ):
         cell = Image.fromarray(cells[i, 0]).filter(ImageFilter.MaxFilter(rng.choice(lines) - 2))
         page, top, left = at[0], at[1] * side, at[2] * side
-        sheets[page, 0, top : top + side, left : left + side] = cell.resize((side, side), Image.Resampling.BILINEAR)
+        sheets[page, 0, top : top + side, left : left + side] = cell.resize(
+            (side, side), Image.Resampling.BILINEAR
+        )
     return sheets

@@ -1,0 +1,144 @@
+"""The network that cleans a page: what its lines would be on white paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.canvas import to_unit
+from agents.data import random_crop
+from drawenv.targets.dirt import any_dirt, soiled
+
+SIDE, BATCH = (
+    128,
+    16,
+)  # of the crops it learns from; every fourth batch is of four times as many, half as large
+LR = 2e-3  # Adam's, at its highest
+TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
+CHECKS = 20  # in a run the state is saved so often
+
+
+class _Two(nn.Sequential):
+    """Two convolutions."""
+
+    def __init__(self, given: int, width: int):
+        super().__init__(
+            nn.Conv2d(given, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1), nn.SiLU()
+        )
+
+
+class CleanNetwork(nn.Module):
+    """A U-net of a page's ink: ``[B, 1, H, W]`` in [0, 1], sides multiples of 16, to logits of the clean ink.
+
+    It says what to change: at first a page stays as it is.
+
+    Args:
+        width: channels at half the page's resolution; twice as many at each half of it.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        widths = [width, 2 * width, 4 * width, 4 * width]
+        self.down = nn.ModuleList(map(_Two, [4, *widths], widths))
+        self.up = nn.ModuleList(_Two(w + v, v) for v, w in pairwise(widths))
+        self.last = nn.Conv2d(width, 4, 3, padding=1)
+        self.contrast = nn.Parameter(torch.tensor(6.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        page, x, seen = x, F.pixel_unshuffle(x, 2), []
+        for level, layer in enumerate(self.down):
+            x = layer(F.max_pool2d(x, 2) if level else x)
+            seen.append(x)
+        for layer, beside in zip(reversed(self.up), reversed(seen[:-1]), strict=True):
+            x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
+        return F.pixel_shuffle(self.last(x), 2) + self.contrast * (page - 0.5)
+
+
+@torch.no_grad()
+def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
+    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
+    device, out = next(network.parameters()).device, np.empty_like(ink)
+    for top in range(0, ink.shape[0], TILE):
+        for left in range(0, ink.shape[1], TILE):
+            first = [max(at - MARGIN, 0) for at in (top, left)]
+            part = ink[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
+            right, below = -part.shape[1] % 16, -part.shape[0] % 16
+            padded = F.pad(to_unit(part[None, None], device), (0, right, 0, below), mode="replicate")
+            shown = torch.sigmoid(network(padded)).mul(255).round().byte().cpu().numpy()[0, 0]
+            own = out[top : top + TILE, left : left + TILE]
+            own[:] = shown[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
+    return out
+
+
+def dirty_crop(
+    pictures: np.ndarray, rng: np.random.Generator, side: int = SIDE
+) -> tuple[np.ndarray, np.ndarray]:
+    """A part of a picture uint8 ``[N, 1, H, W]`` with dirt, and without, each uint8 ``[side, side]``; one in
+    twelve is blank paper.
+    """
+    blank = rng.random() < 1 / 12
+    ink = np.zeros((side, side), np.uint8) if blank else random_crop(pictures, side, rng, 0.5)
+    strengths = any_dirt(rng)
+    other = random_crop(pictures, side, rng, 0.5) if "bled" in strengths else None
+    return soiled(ink, rng, strengths, other), ink
+
+
+def clean_error(network: CleanNetwork, pictures: np.ndarray, n: int = 256) -> float:
+    """Squared error of cleaned crops of pictures uint8 ``[N, 1, H, W]``, as a share of blank paper's."""
+    rng, wrong, blank = np.random.default_rng(987_654_321), 0.0, 0.0
+    for _ in range(n):
+        dirty, wanted = dirty_crop(pictures, rng)
+        wrong += float(np.square(clean(network, dirty) - wanted.astype(np.float32)).sum())
+        blank += float(np.square(wanted, dtype=np.float32).sum())
+    return wrong / blank
+
+
+def fit_cleaner(
+    network: CleanNetwork, pictures: np.ndarray, crops: int, seed: int, state_file: Path,
+    report: Callable[[int, float], None] | None = None,
+) -> None:  # fmt: skip
+    """Teach a network to clean crops of pictures that were soiled; it is frozen afterwards.
+
+    Args:
+        network: changed in place.
+        pictures: clean ones, uint8 ``[N, 1, H, W]``, light ink on black.
+        crops: how many it learns from, four of half the side counted as one.
+        seed: of crops and dirt.
+        state_file: what to resume from, if it is there.
+        report: called with the crops seen and the loss of the last batch.
+    """
+    device = next(network.parameters()).device
+    network.requires_grad_(True).train()
+    optimizer, seen = torch.optim.Adam(network.parameters(), lr=LR), 0
+    if state_file.exists():
+        state = torch.load(state_file, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        seen = state["crops"]
+    rng = np.random.default_rng((seed, seen))
+    every = max(crops // CHECKS // BATCH, 1) * BATCH
+    while seen < crops:
+        side, n = (SIDE, BATCH) if seen // BATCH % 4 else (SIDE // 2, 4 * BATCH)
+        pairs = [dirty_crop(pictures, rng, side) for _ in range(n)]
+        dirty, wanted = map(np.stack, zip(*pairs, strict=True))
+        logits = network(to_unit(dirty[:, None], device))
+        loss = F.binary_cross_entropy_with_logits(logits, to_unit(wanted[:, None], device))
+        optimizer.param_groups[0]["lr"] = LR * min(seen / BATCH / 200 + 0.01, 1.0, 1.5 * (1 - seen / crops))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        seen += BATCH
+        if report and seen % (10 * BATCH) == 0:
+            report(seen, loss.item())
+        if seen % every == 0:
+            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "crops": seen}
+            torch.save(state, state_file.with_suffix(".tmp"))
+            state_file.with_suffix(".tmp").replace(state_file)
+    network.requires_grad_(False).eval()
