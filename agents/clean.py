@@ -19,7 +19,7 @@ SIDE, BATCH = (
     128,
     16,
 )  # of the crops it learns from; every fourth batch is of four times as many, half as large
-LR = 2e-3  # Adam's, at its highest
+LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
 CHECKS = 20  # in a run the state is saved so often
 
@@ -48,7 +48,6 @@ class CleanNetwork(nn.Module):
         self.down = nn.ModuleList(map(_Two, [4, *widths], widths))
         self.up = nn.ModuleList(_Two(w + v, v) for v, w in pairwise(widths))
         self.last = nn.Conv2d(width, 4, 3, padding=1)
-        self.contrast = nn.Parameter(torch.tensor(6.0))
 
     def forward(self, x: Tensor) -> Tensor:
         page, x, seen = x, F.pixel_unshuffle(x, 2), []
@@ -57,7 +56,7 @@ class CleanNetwork(nn.Module):
             seen.append(x)
         for layer, beside in zip(reversed(self.up), reversed(seen[:-1]), strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
-        return F.pixel_shuffle(self.last(x), 2) + self.contrast * (page - 0.5)
+        return F.pixel_shuffle(self.last(x), 2) + 8 * (page - 0.5)
 
 
 @torch.no_grad()
@@ -69,8 +68,10 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
             first = [max(at - MARGIN, 0) for at in (top, left)]
             part = ink[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
             right, below = -part.shape[1] % 16, -part.shape[0] % 16
-            padded = F.pad(to_unit(part[None, None], device), (0, right, 0, below), mode="replicate")
-            shown = torch.sigmoid(network(padded)).mul(255).round().byte().cpu().numpy()[0, 0]
+            padded = np.pad(part, ((0, below), (0, right)), "edge")[None, None]
+            shown = (
+                torch.sigmoid(network(to_unit(padded, device))).mul(255).round().byte().cpu().numpy()[0, 0]
+            )
             own = out[top : top + TILE, left : left + TILE]
             own[:] = shown[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
     return out

@@ -20,6 +20,7 @@ from drawenv import Drawing, load_pictures
 from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.pens import Pen, in_strokes, pens_of_ink
+from drawenv.plot import in_order, travel
 from drawenv.settle import settled
 
 BATCH = 100  # pictures drawn at a time
@@ -201,8 +202,8 @@ def pen_scores(
     """Figures of drawings' pens, as the real renderer shows them on pictures uint8 ``[n, 1, H, W]``.
 
     Returns:
-        Means over the drawings: ``pens``, ``pen_curves``, how many cubic ones they have, and
-        ``pens_mse_over_blank``.
+        Means over the drawings: ``pens``, ``pen_curves``, how many cubic ones they have, ``pen_travel``, the
+        way from one to the next in px, in the order of a plotter, and ``pens_mse_over_blank``.
     """
     shown = [
         in_strokes(p, d.renderer).render(max(images.shape[2:])) for p, d in zip(pens, drawings, strict=True)
@@ -211,6 +212,7 @@ def pen_scores(
     return {
         "pens": float(np.mean([len(own) for own in pens])),
         "pen_curves": float(np.mean([sum(len(pen.curves) for pen in own) for own in pens])),
+        "pen_travel": float(np.mean([travel(in_order(own)) for own in pens])),
         "pens_mse_over_blank": float(error),
     }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drawenv.curves import fit_curves
+from drawenv.metrics import resampled
 from drawenv.pens import Pen
 from drawenv.renderers.color import hexadecimal
 
@@ -71,13 +74,38 @@ def _shortened(way: list[tuple[int, bool]], ends: np.ndarray) -> list[tuple[int,
     return way
 
 
-def on_paper(drawing: Drawing, paper: tuple[float, float]) -> list[Pen]:
+def of_width(pen: Pen, width: float) -> Pen:
+    """A stroke as a pen of another width draws it, without a lift: one that is wider to and fro, side by side;
+    another along its middle.
+    """
+    if pen.width <= 1.5 * width:
+        return replace(pen, width=width)
+    path = resampled(pen.points(64).astype(float), width / 2)
+    along = np.gradient(path, axis=0)
+    if pen.closed:
+        along[[0, -1]] = path[1] - path[-2]
+    along /= np.hypot(*along.T).clip(1e-9)[:, None]
+    across, reach, parts = along[:, ::-1] * (-1, 1), (pen.width - width) / 2, []
+    for k, side in enumerate(np.linspace(-reach, reach, math.ceil((pen.width - width) / (0.9 * width)) + 1)):
+        line = path + side * across
+        if not pen.closed:  # round ends
+            line[[0, -1]] += along[[0, -1]] * [[-1], [1]] * math.sqrt(max(reach**2 - side**2, 0))
+        line = line[:: 1 - 2 * (k % 2)]
+        curves = fit_curves(line * (2 / width), 0.2) * (width / 2)
+        if parts:
+            parts.append(np.linspace(parts[-1][-1, 3], curves[0, 0], 4)[None])
+        parts.append(curves)
+    return replace(pen, curves=np.concatenate(parts).astype(np.float32), width=width, closed=False)
+
+
+def on_paper(drawing: Drawing, paper: tuple[float, float], width: float | None = None) -> list[Pen]:
     """The pens of a drawing in millimetres, as large as fits, in the middle of the paper, in order. Light ink
     on black becomes black ink.
 
     Args:
         drawing: of what has paths.
         paper: width and height in mm.
+        width: of the pen in mm; wider strokes are filled with it. None: as many widths as there are.
 
     Raises:
         ValueError: what is drawn has no paths.
@@ -88,7 +116,7 @@ def on_paper(drawing: Drawing, paper: tuple[float, float]) -> list[Pen]:
     gray, pens = drawing.renderer.channels == 1, []
     for pen in drawing.pens():
         pens.append(replace(pen.scaled(scale, shift), color=(0, 0, 0) if gray else pen.color))
-    return in_order(pens)
+    return in_order(pens if width is None else [of_width(pen, width) for pen in pens])
 
 
 def to_svg(pens: Sequence[Pen], paper: tuple[float, float]) -> str:

@@ -23,8 +23,8 @@ class Arguments:
 
     images: Annotated[list[Path], tyro.conf.Positional]
     """Pictures of any size; dark ink on light paper or light on dark. Of a scene, its views side by side."""
-    recipe: str = "mnist-4"
-    """A recipe's name, a folder of weights, or a Hub repository."""
+    recipe: str = "lines"
+    """A recipe's name, a folder of weights, or a Hub repository; lines: for line pictures of any kind."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """A file (.svg .png .gif .json, of boxes in space .obj) for one picture, or a folder (default: here)."""
     effort: int = 2
@@ -33,14 +33,14 @@ class Arguments:
     """Gradient steps on the strokes after drawing; more effort gains as much in less time."""
     invert: Literal["auto", "yes", "no"] = "auto"
     """Whether pictures are dark ink on paper; auto decides by their brightness."""
-    lines: bool = False
-    """Turn photographs and paintings into line sketches first."""
+    lines: Literal["auto", "yes", "no"] = "auto"
+    """Of recipes for pages: whether they are photographs, of which a line sketch is made first."""
     scale: float | None = None
-    """Sketches: above 1 for lines thicker than about 3 px, below for thinner ones."""
+    """Of recipes for pages: how many times smaller they are drawn (default: as suits their lines)."""
     stride: int | None = None
-    """Sketches: pixels from one window to the next (default: the recipe's, 32)."""
+    """Of recipes for pages: pixels from one window to the next (default: the recipe's, 32)."""
     strokes: int | None = None
-    """At most, of a picture or of a sketch's window (default: the recipe's)."""
+    """At most, of a picture or of a page's window (default: the recipe's)."""
     price: float | None = None
     """What a stroke must save of the squared error, or it is left out (default: the recipe's). A higher price
     makes fewer and longer strokes."""
@@ -49,6 +49,8 @@ class Arguments:
     mm: str | None = None
     """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are in mm, black, on nothing; pens
     come in an order with little travel."""
+    pen: float | None = None
+    """Width of the plotter's pen in mm; wider strokes are filled with it (default: each its own)."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -110,7 +112,7 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
 def main(arguments: Arguments) -> None:
     from agents import Drawer
     from drawenv.plot import on_paper, to_svg, travel
-    from drawenv.targets.pictures import line_sketch
+    from drawenv.targets.pictures import is_photograph, line_sketch
     from drawenv.tasks.rooms import rooms
 
     # One picture at a time: more threads only wait for each other.
@@ -120,6 +122,8 @@ def main(arguments: Arguments) -> None:
         drawer = drawer.with_recipe(price=arguments.price)
     files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
     sheet_of_paper = paper(arguments.mm)
+    if arguments.pen is not None and not (sheet_of_paper and arguments.pen > 0):
+        raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
     if sheet_of_paper and (arguments.pieces or not drawer.renderer.has_paths):
         raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
     if sheet_of_paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
@@ -141,16 +145,20 @@ def main(arguments: Arguments) -> None:
             sliding["report"] = report
         for path, to in files.items():
             try:
-                source = line_sketch(path) if arguments.lines else path
-                invert = "no" if arguments.lines else arguments.invert
+                sketch = drawer.recipe.stride and arguments.lines != "no"
+                sketch = sketch and (arguments.lines == "yes" or is_photograph(path))
+                source, invert = (line_sketch(path), "no") if sketch else (path, arguments.invert)
                 drawing = drawer.draw(source, arguments.effort, refine, invert, **sliding)
             except (ValueError, FileNotFoundError) as error:
                 failed = fail(error)
                 continue
             to["drawing"].parent.mkdir(parents=True, exist_ok=True)
-            note = f"{len(drawing)} strokes"
+            note = "its lines; " if sketch else ""
+            if drawing.picture is not None and drawing.picture.shape != drawing.sides:
+                note += f"drawn {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
+            note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
             if sheet_of_paper:
-                pens = on_paper(drawing, sheet_of_paper)
+                pens = on_paper(drawing, sheet_of_paper, arguments.pen)
                 to["drawing"].write_text(to_svg(pens, sheet_of_paper))
                 note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
             else:

@@ -10,7 +10,7 @@ import pytest
 
 from drawenv import BezierRenderer
 from drawenv.pens import Pen, in_strokes
-from drawenv.plot import in_order, on_paper, to_svg, travel
+from drawenv.plot import in_order, of_width, on_paper, to_svg, travel
 from scripts.draw import Arguments, main
 
 
@@ -76,8 +76,26 @@ def test_paper_is_in_millimetres(paper):
         ({"mm": "9x9", "out": Path("x.png")}, "--mm is for SVGs"),
         ({"mm": "9x9", "recipe": "prism"}, "--mm is for plotters"),
         ({"mm": "9x9", "pieces": True}, "--mm is for plotters"),
+        ({"pen": 0.5}, "--pen is a width in mm over 0, and goes with --mm, got 0.5"),
+        ({"mm": "9x9", "pen": 0.0}, "--pen is a width in mm over 0"),
     ],
 )
 def test_what_no_plotter_draws_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         main(Arguments([Path("a.png")], **options))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_thin_pen_fills_a_wide_stroke(closed):
+    ring = [[[60, 40], [60, 10], [20, 10], [20, 40]], [[20, 40], [20, 70], [60, 70], [60, 40]]]
+    wide, page = (
+        Pen(np.array(ring[: 1 + closed], np.float32), 9.0, closed),
+        BezierRenderer(None, page=(80, 80)),
+    )
+    filled = of_width(wide, 1.0)
+    assert filled.width == 1.0
+    np.testing.assert_allclose(filled.curves[1:, 0], filled.curves[:-1, 3], atol=1e-3)  # no lift
+    want, have = (in_strokes([pen], page).render(320) > 127 for pen in (wide, filled))
+    assert (want != have).sum() < 0.06 * want.sum()
+    same = of_width(wide, 7.0)
+    assert same.width == 7.0 and same.curves is wide.curves

@@ -180,7 +180,7 @@ def test_draw_sketches(sketcher, tmp_path):
     photo[30:60, 40:100] = (20, 80, 160)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     files = ("-o", tmp_path / "out", "--sheet", tmp_path / "sheet.png")
-    script("draw", tmp_path / "photo.png", "--recipe", sketcher, "--lines", "--gif", *files)
+    script("draw", tmp_path / "photo.png", "--recipe", sketcher, "--lines", "yes", "--gif", *files)
     svg = (tmp_path / "out" / "photo.svg").read_text()
     assert 'viewBox="0 0 150 90"' in svg
     options = ("--scale", 2, "--stride", 32, "--strokes", 2)

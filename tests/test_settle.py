@@ -122,7 +122,7 @@ def test_drawings_that_know_their_picture_settle_their_pens(rng):
     assert better.pens()[0] is better.pens()[0]  # made once
     assert error(better.pens(), ink) < 0.2 * error(drawing.pens(), ink)
     assert better.to_svg() != drawing.to_svg() and better.to_svg(pieces=True) == drawing.to_svg(pieces=True)
-    with pytest.raises(ValueError, match=r"as large as the drawing, \(96, 128\): \(10, 10\)"):
+    with pytest.raises(ValueError, match=r"the drawing.s shape, \(96, 128\): \(10, 10\)"):
         replace(drawing, picture=ink[:10, :10])
     with pytest.raises(ValueError, match=r"as large as the drawing's page, \(96, 128\): \(10, 10\)"):
         settled(PENS, ink[:10, :10], PAGE)

@@ -20,8 +20,9 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
     Args:
         picture: a path, a PIL image, or an array ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]``:
             uint8, or floats in [0, 1].
-        invert: ``"auto"`` reads a mostly light picture as dark ink on paper and inverts it;
-            ``"yes"`` and ``"no"`` decide. Transparent pixels are paper.
+        invert: ``"auto"`` reads a mostly light picture as dark ink on paper and inverts it, and one that is
+            neither light nor dark if what stands out is darker than its surroundings; ``"yes"`` and
+            ``"no"`` decide. Transparent pixels are paper.
 
     Returns:
         uint8 ``[H, W]``, ink 255 on 0.
@@ -46,7 +47,7 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
         dark_ink = _on_light_paper(gray[alpha > 0.5]) if invert == "auto" else invert == "yes"
         gray = (gray * alpha + (255 if dark_ink else 0) * (1 - alpha) + 0.5).astype(np.uint8)
     else:
-        dark_ink = gray.mean() > 127.5 if invert == "auto" else invert == "yes"
+        dark_ink = _dark_ink(gray) if invert == "auto" else invert == "yes"
     return 255 - gray if dark_ink else gray.copy()
 
 
@@ -75,7 +76,27 @@ def read_color(picture, views: int = 1, paper: tuple[int, ...] = (0, 0, 0)) -> n
     return np.concatenate(np.split(pixels, views, 2))
 
 
-def line_sketch(picture) -> np.ndarray:
+def is_photograph(picture) -> bool:
+    """Whether a picture is a photograph or painting rather than lines on paper, dirty though it may be: much
+    of it is neither as light as the paper around it nor as dark as ink, or some of it and in many colours.
+
+    Args:
+        picture: as for ``read_picture``.
+    """
+    from scipy.ndimage import gaussian_filter, maximum_filter
+    from skimage.color import rgb2lab
+
+    image = _on_white(picture)
+    image.thumbnail((256, 256))
+    light, reach = 255 - np.float32(read_picture(image)), max(max(image.size) // 8, 3)
+    paper = gaussian_filter(maximum_filter(gaussian_filter(light, 1), reach), reach / 2).clip(1)
+    between = float(((light < 0.85 * paper) & (light > 0.4 * paper)).mean())
+    chroma = rgb2lab(np.asarray(image))[..., 1:]
+    colors = float((np.hypot(*(chroma - np.median(chroma, (0, 1))).transpose(2, 0, 1)) > 10).mean())
+    return between > 0.36 or (between > 0.12 and (colors > 0.2 or paper.min() < 76))
+
+
+def line_sketch(picture, largest: int = 1_024) -> np.ndarray:
     """A photograph or painting as a line sketch: light lines, about 2 px wide, on black.
 
     Lines are where a picture is darker than its surroundings: the difference of two Gaussian
@@ -83,21 +104,42 @@ def line_sketch(picture) -> np.ndarray:
 
     Args:
         picture: as for ``read_picture``; transparent pixels are white paper.
+        largest: side in px to which larger pictures are made smaller first: finer lines are none.
 
     Returns:
         uint8 ``[H, W]``, ink 255 on 0.
     """
     from scipy.ndimage import gaussian_filter
 
-    image = _image(picture).convert("RGBA")
-    paper = Image.new("RGBA", image.size, "white")
-    image = Image.alpha_composite(paper, image)
-    channels = [*image.convert("RGB").split(), image.convert("L")]
+    image = _on_white(picture)
+    image.thumbnail((largest, largest))
+    channels = [*image.split(), image.convert("L")]
     strongest = np.zeros(image.size[::-1], np.float32)
     for channel in channels:
         light = np.asarray(channel, np.float32) / 255
         np.maximum(strongest, gaussian_filter(light, 1.8) - gaussian_filter(light, 1.0), out=strongest)
     return (np.clip((strongest - 0.015) / 0.03, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _on_white(picture) -> Image.Image:
+    """A picture in RGB, white where it is transparent."""
+    image = _image(picture).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _dark_ink(gray: np.ndarray) -> bool:
+    """Whether a picture shows dark ink on paper. Of one in between, for instance of paper in the shade, the
+    deviations from a picture without detail tell: ink is less of it, but farther away.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    mean = gray.mean()
+    if not 64 < mean < 191:
+        return bool(mean > 127.5)
+    image = Image.fromarray(gray)
+    image.thumbnail((256, 256))
+    small = np.asarray(image, np.float32)
+    return bool(((small - gaussian_filter(small, max(small.shape) / 4)) ** 3).mean() < 0)
 
 
 def _image(picture) -> Image.Image:

@@ -1,0 +1,198 @@
+"""Dirt, the network that cleans pages, and the scale at which they are drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from agents import Drawer, get_recipe
+from agents.agent import draw_any_size
+from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner
+from agents.page import SEEN, USUAL, at_its_scale
+from drawenv import ArrayTargets, BezierRenderer, load_pictures
+from drawenv.middle_lines import line_width
+from drawenv.pens import in_strokes, pens_of_ink
+from drawenv.targets.dirt import KINDS, MEASURED, any_dirt, load_dirty, soiled
+from drawenv.targets.pictures import is_photograph, read_picture
+
+
+def page(height=128, width=128, line=3):
+    """A few strokes, uint8, light on black."""
+    image = Image.new("L", (width, height))
+    for ends in ((10, 20, 110, 30), (20, 110, 60, 40), (60, 40, 100, 100)):
+        ImageDraw.Draw(image).line([v * width // 128 for v in ends], 255, line)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", [*KINDS, "bled"])
+def test_each_kind_of_dirt_shows_and_grows(name):
+    ink, other = page(), np.rot90(page()).copy()
+    changed = []
+    for strength in (0.0, 0.3, 1.0):
+        each = [soiled(ink, np.random.default_rng(k), {name: strength}, other) for k in range(5)]
+        assert all(x.dtype == np.uint8 and x.shape == ink.shape for x in each)
+        changed.append(np.mean([np.abs(x.astype(int) - ink).mean() for x in each]))
+    assert changed[0] == 0 and 0.02 < changed[1] < changed[2]
+
+
+def test_dirt_is_of_its_seed_and_names():
+    ink = page(64, 96)
+    strengths = dict.fromkeys(KINDS, 0.5)
+    first, again, other = (soiled(ink, np.random.default_rng(seed), strengths) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    with pytest.raises(ValueError, match="no kind of dirt: mud; there are faint"):
+        soiled(ink, np.random.default_rng(0), {"mud": 1.0})
+    rng = np.random.default_rng(0)
+    counts = [len(any_dirt(rng)) for _ in range(200)]
+    assert min(counts) == 0 and 1 < np.mean(counts) < 3
+
+
+def test_twelve_holes_of_four_pixels_and_three_tenths_of_the_ink():
+    full = np.full((64, 64), 255, np.uint8)
+    holes = soiled(full, np.random.default_rng(3), MEASURED["holes"])
+    assert set(np.unique(holes)) == {0, 255} and 10 * 16 < (holes == 0).sum() <= 12 * 16
+    faint = soiled(full, np.random.default_rng(0), MEASURED["faint"])
+    np.testing.assert_allclose(faint.astype(int), 0.3 * 255, atol=1)
+
+
+@pytest.mark.parametrize("name", [*MEASURED, "dirty"])
+def test_dirty_targets_keep_the_clean_ones(name):
+    clean_ones = ArrayTargets(np.stack([page(64, 64), page(64, 64, 5)]), [[], []])
+    dirty = load_dirty("test", 64, lambda split, size: clean_ones, name)
+    np.testing.assert_array_equal(dirty.images, clean_ones.images)
+    assert dirty.hints.shape == dirty.images.shape and (dirty.hints != dirty.images).any((1, 2, 3)).all()
+    assert dirty.strokes == [[], []]
+
+
+def test_lines_are_sketches_and_sheets(data):
+    lines, sketches = load_pictures("lines:val", 512), load_pictures("sketches:val", 512)
+    np.testing.assert_array_equal(lines.images[: len(sketches)], sketches.images)
+    sheets = lines.images[len(sketches) :]
+    assert len(sketches) <= len(sheets) < len(sketches) + 8
+    widths = [line_width(sheet[0]) for sheet in sheets]
+    assert min(widths) < 4 < max(widths) and (sheets.mean((1, 2, 3)) > 1).all()
+
+
+def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size():
+    torch.manual_seed(0)
+    network = CleanNetwork(4)
+    for shape in ((1, 1), (33, 70), (128, 128)):
+        ink = page(*shape)
+        shown = clean(network, ink)
+        assert shown.shape == shape and shown.dtype == np.uint8
+        assert ((shown > 127) == (ink > 127)).all()
+
+
+def test_parts_of_a_large_page_join():
+    torch.manual_seed(0)
+    network = CleanNetwork(4)
+    ink = np.random.default_rng(0).integers(0, 256, (48, TILE + 200), np.uint8)
+    whole = clean(network, ink)
+    right = clean(network, ink[:, TILE - 192 :])
+    np.testing.assert_allclose(whole[:, TILE:].astype(int), right[:, 192:], atol=1)
+
+
+def test_the_network_learns_to_clean_and_goes_on(tmp_path):
+    pictures = np.stack([page(256, 256), page(256, 256, 5)])[:, None]
+    torch.manual_seed(0)
+    network = CleanNetwork(8)
+    before = clean_error(network, pictures, 32)
+    fit_cleaner(network, pictures, 640, 0, tmp_path / "cleaner.pt")
+    after = clean_error(network, pictures, 32)
+    assert after < 0.995 * before
+    again = CleanNetwork(8)
+    fit_cleaner(again, pictures, 640, 0, tmp_path / "cleaner.pt")  # the state of its end
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value)
+
+
+def test_some_crops_are_blank_paper():
+    rng, pictures = np.random.default_rng(0), page(256, 256)[None, None]
+    blank = [not dirty_crop(pictures, rng, 64)[1].any() for _ in range(200)]
+    assert 5 < sum(blank) < 40
+
+
+@pytest.mark.parametrize("line", [1, 2, 3, 5, 9, 20])
+def test_line_width(line):
+    assert abs(line_width(page(256, 256, line)) - line) <= 0.25 * line + 0.4
+    assert line_width(np.zeros((9, 9), np.uint8)) == 0
+
+
+def test_pages_are_seen_at_the_scale_of_their_lines():
+    seen = []
+
+    def look(ink):
+        seen.append(max(ink.shape))
+        return ink
+
+    small = page(128, 128, 3)
+    assert at_its_scale(look, small) is small and seen == [128]
+    large = at_its_scale(look, page(2_000, 3_000, 30))
+    assert 0.5 * USUAL < line_width(large) < 2 * USUAL and max(large.shape) < 500
+    seen.clear()
+    fine = page(2 * SEEN, 2 * SEEN, 2)
+    assert at_its_scale(look, fine).shape == fine.shape and seen == [SEEN, 2 * SEEN]
+    assert not at_its_scale(look, np.zeros((3_000, 20), np.uint8)).any()
+
+
+@pytest.fixture(scope="module")
+def drawer():
+    torch.manual_seed(0)
+    return Drawer.new(get_recipe("lines").debug())
+
+
+def test_a_drawer_with_a_cleaner_is_saved_loaded_and_draws(drawer, tmp_path):
+    drawer.save_pretrained(tmp_path)
+    assert (tmp_path / "cleaner.safetensors").exists()
+    loaded = Drawer.from_pretrained(tmp_path)
+    ink = page()
+    first, second = (draw_any_size(d, ink) for d in (drawer, loaded))
+    assert first.picture is not None and len(first) == len(second)
+    np.testing.assert_array_equal(drawer.goal(ink[None, None])[0, 0], first.picture)
+    assert (drawer.with_recipe(price=1.0)).cleaner is drawer.cleaner
+
+
+def test_pens_of_a_large_picture_are_made_at_the_scale_of_its_lines(drawer):
+    large = draw_any_size(drawer, page(1_280, 1_280, 30))
+    assert large.sides == (1_280, 1_280) and max(large.picture.shape) < 640
+    zoom = 8.0
+    pens = pens_of_ink(page(160, 160))
+    rough = in_strokes([pen.scaled(zoom, 6.0) for pen in pens], BezierRenderer(None, page=(1_280, 1_280)))
+    settled = replace(rough, picture=page(160, 160)).pens()
+    assert len(settled) == len(pens)
+    shown = in_strokes([pen.scaled(1 / zoom) for pen in settled], BezierRenderer(None, page=(160, 160)))
+    assert np.abs(shown.render().astype(int) - page(160, 160)).mean() < 2
+    with pytest.raises(ValueError, match="the picture must have the drawing's shape"):
+        replace(large, picture=np.zeros((10, 20), np.uint8))
+
+
+def photograph():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:200, :300]
+    image = np.stack(
+        [90 + 60 * np.sin(x / 40), 120 + 60 * np.cos(y / 30), 100 + 50 * np.sin((x + y) / 50)], -1
+    )
+    image[60:140, 100:200] = (200, 60, 30)
+    return np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+
+
+def test_photographs_are_told_from_lines_on_dirty_paper():
+    assert is_photograph(photograph())
+    for k in range(10):
+        ink = soiled(
+            page(256, 256), np.random.default_rng(k), any_dirt(np.random.default_rng(k)), page(256, 256)
+        )
+        assert not is_photograph(255 - ink)
+    assert not is_photograph(page()) and not is_photograph(np.full((9, 9), 255, np.uint8))
+
+
+@pytest.mark.parametrize("light", [1.0, 0.6, 0.4])
+def test_dark_ink_on_dim_paper_is_dark_ink(light):
+    ink = page()
+    dim = read_picture(((255 - ink) * light).astype(np.uint8))
+    assert dim[ink > 127].mean() > dim[ink <= 127].mean() + 90
+    glow = read_picture((ink * 0.7 + 70).astype(np.uint8))
+    assert glow[ink > 127].mean() > glow[ink <= 127].mean() + 90
