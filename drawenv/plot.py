@@ -75,8 +75,8 @@ def _shortened(way: list[tuple[int, bool]], ends: np.ndarray) -> list[tuple[int,
 
 
 def of_width(pen: Pen, width: float) -> Pen:
-    """A stroke as a pen of another width draws it, without a lift: one that is wider to and fro, side by side;
-    another along its middle.
+    """A stroke as a pen of another width draws it, without a lift: one that is wider to and fro; another
+    along its middle.
     """
     if pen.width <= 1.5 * width:
         return replace(pen, width=width)
@@ -86,7 +86,7 @@ def of_width(pen: Pen, width: float) -> Pen:
         along[[0, -1]] = path[1] - path[-2]
     along /= np.hypot(*along.T).clip(1e-9)[:, None]
     across, reach, parts = along[:, ::-1] * (-1, 1), (pen.width - width) / 2, []
-    for k, side in enumerate(np.linspace(-reach, reach, math.ceil((pen.width - width) / (0.9 * width)) + 1)):
+    for k, side in enumerate(np.linspace(-reach, reach, math.ceil(2 * reach / (0.9 * width)) + 1)):
         line = path + side * across
         if not pen.closed:  # round ends
             line[[0, -1]] += along[[0, -1]] * [[-1], [1]] * math.sqrt(max(reach**2 - side**2, 0))

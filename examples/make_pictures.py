@@ -4,7 +4,8 @@
 
 The drawer never sees these curves, only the pictures: dark ink on paper, 256 pixels wide, the
 digits with pens of several widths. The sketch is 512 pixels wide. The scenes of
-boxes come from the built-in generator, their three views side by side.
+boxes come from the built-in generator, their three views side by side. The page is the sketch
+once more, as someone might have drawn it on ruled paper and photographed it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from PIL import Image
 
 from drawenv import BezierRenderer, Drawing, Symbols
 from drawenv.renderers.base import side_by_side
+from drawenv.targets.dirt import soiled
 from drawenv.targets.plans import Plan
 from drawenv.targets.scenes import Prisms
 
@@ -115,6 +117,14 @@ def harbour() -> Drawing:
     return Drawing(renderer.action_spec.to_action(physical), renderer)
 
 
+def photographed(drawing: Drawing, rng: np.random.Generator) -> np.ndarray:
+    """A drawing as a photograph of it on ruled paper: uint8 ``[H, W]``, 1,280 px wide."""
+    dirt = {"faint": 0.3, "ruled": 0.8, "stained": 0.7, "bled": 0.3, "shaded": 0.8}
+    ink = drawing.render(640)
+    page = Image.fromarray(255 - soiled(ink, rng, dirt, ink)).resize((1280, 1280), Image.Resampling.BICUBIC)
+    return 255 - soiled(255 - np.asarray(page), rng, {"blurred": 0.8, "noisy": 0.3})
+
+
 def apartment(parts: dict[str, list[tuple]]) -> Plan:
     """A plan of walls, doors and furniture; what rooms those make is for the drawer to say."""
     boxes = {name: np.array(part, np.float32) for name, part in parts.items()}
@@ -134,6 +144,9 @@ def main() -> None:
         drawing = digit(strokes, rng.uniform(4.0, 6.0), rng.uniform(-0.1, 0.25))
         save(drawing.render(256), FOLDER / "digits" / f"{name}.png")
     save(harbour().render(), FOLDER / "sketch" / "harbour.png")
+    (FOLDER / "page").mkdir(exist_ok=True)
+    page = Image.fromarray(photographed(harbour(), np.random.default_rng(3)))
+    page.save(FOLDER / "page" / "harbour.jpg", quality=60)
     symbols = Symbols(256, max_strokes=4).sample(40, rng)[:, 0]
     richest = sorted(symbols, key=lambda ink: -int(ink.sum(dtype=int)))[:10]
     for i, ink in enumerate(richest):
