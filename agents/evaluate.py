@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.agent import Agent, draw, draw_any_size
+from agents.autotrace import pens_of_autotrace
 from agents.canvas import CanvasNetwork, to_unit
 from agents.improve import stacked
 from agents.page import Order, imagine_page
@@ -24,7 +25,7 @@ from drawenv.plot import in_order, travel
 from drawenv.settle import settled
 
 BATCH = 100  # pictures drawn at a time
-Rival = Literal["truth", "skeleton", "skeleton-of-clean"]
+Rival = Literal["truth", "skeleton", "skeleton-of-clean", "autotrace"]
 TOLERANCE = 2.0  # px: so near is a stroke found
 
 
@@ -57,7 +58,7 @@ def evaluate(
         prune: leave out strokes that do not help; of pages it is always done.
         rival: draws instead: the shapes that the targets are made of, what a perfect agent would get; or the
             pens that the picture's own middle lines suggest (``drawenv.pens.pens_of_ink``), or those of what
-            the agent takes for the clean picture.
+            the agent takes for the clean picture; or AutoTrace.
         report: called with (pictures done, of how many).
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
         strokes: at most, of a picture or a window; the recipe's if None.
@@ -91,9 +92,9 @@ def evaluate(
             f"{recipe.name} translates, and these pictures come without what is to be made of them: "
             "there is nothing to compare a drawing with (draw.py draws them)"
         )
-    middle = rival in ("skeleton", "skeleton-of-clean")
+    middle = rival not in (None, "truth")
     if middle and not renderer.has_paths:
-        raise ValueError(f"a skeleton is drawn in strokes of a pen, and {recipe.name} has none")
+        raise ValueError(f"a {rival} is drawn in strokes of a pen, and {recipe.name} has none")
     if rival == "truth" and not targets.shapes:
         raise ValueError("the agent truth needs targets that know what shapes they are made of")
     n = len(targets.images[:limit])
@@ -107,9 +108,9 @@ def evaluate(
         begun, log = time.perf_counter(), []
         wanted = targets.wanted[part]
         if middle:
-            goals = wanted if rival == "skeleton" else agent.goal(wanted)
+            goals = agent.goal(wanted) if rival == "skeleton-of-clean" else wanted
             inks = (wanted if goals is None else goals)[:, 0]
-            own += [pens_of_ink(ink) for ink in inks]
+            own += pens_of_autotrace(inks) if rival == "autotrace" else map(pens_of_ink, inks)
             page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
             drawn = [replace(in_strokes(p, page), picture=i) for p, i in zip(own[start:], inks, strict=True)]
         elif rival and targets.shapes:

@@ -24,7 +24,8 @@ Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
 SEEN = 1_024  # px: so large is a large picture seen at first
-THIN, USUAL, WIDE = 1.5, 3.5, 6.0  # px: widths of lines
+SMALL = 128  # px: no picture is made smaller
+THIN, USUAL, WIDE = 1.5, 3.0, 4.5  # px: widths of lines
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both, the strokes that are to be redrawn, if any, and
@@ -207,8 +208,8 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
 
 
 def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> np.ndarray:
-    """A picture in the size that suits its lines: of 1.5 to 6 px they are as they were learned. A large one
-    is first seen small, and larger while its lines are too thin to be seen.
+    """A picture in the size that suits its lines: those of about 3 px are most like what was learned, and so
+    is the dirt beside them. A large one is first seen small, and larger while its lines are too thin.
 
     Args:
         look: what to make of it in any size, likewise uint8 ``[H, W]``.
@@ -223,10 +224,10 @@ def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> n
         scale = max(scale / 2, 1.0)
         seen = look(shrink(ink, scale))
     for _ in range(3):  # of lines much too wide the width is a guess
-        width = line_width(seen)
-        if width <= WIDE:
+        width, most = line_width(seen), max(ink.shape) / SMALL
+        if width <= WIDE or scale >= most:
             break
-        scale *= width / USUAL
+        scale = min(scale * width / USUAL, most)
         seen = look(shrink(ink, scale))
     return seen
 

@@ -8,6 +8,7 @@ import resvg_py
 from PIL import Image
 
 from agents import Drawer, get_recipe
+from agents.autotrace import pens_of_autotrace
 from agents.evaluate import evaluate
 from drawenv import BezierRenderer, Drawing
 from drawenv.pens import Pen, in_strokes, joined, pens_of_ink, pens_of_strokes
@@ -210,3 +211,26 @@ def test_where_a_third_passes_nothing_is_joined():
     assert len(joined(cross)) == 3
     hook = Pen(np.array([[[10, 10], [16, 10], [16, 14], [10, 13]]], np.float32), 4.0, False)
     assert not joined([hook])[0].closed and joined([]) == []
+
+
+def test_autotrace_is_a_rival_if_it_is_there(monkeypatch, tmp_path):
+    """A stand-in that says what AutoTrace says: one straight line, y upwards."""
+    inks = np.zeros((2, 40, 60), np.uint8)
+    inks[0, 18:23, 10:50] = 255
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="AutoTrace is not installed: pip install pyautotrace"):
+        pens_of_autotrace(inks)
+    (tmp_path / "autotrace.py").write_text(
+        "from types import SimpleNamespace as New\n"
+        "class Bitmap:\n"
+        "    def __init__(self, pixels): self.black = (pixels == 0).any()\n"
+        "    def trace(self, centerline):\n"
+        "        points = [New(x=x, y=20.0) for x in (10.0, 23.0, 37.0, 50.0)]\n"
+        "        return New(height=40, paths=[New(splines=[New(points=points)])] * bool(self.black))\n"
+    )
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (pen,), none = pens_of_autotrace(inks)
+    assert none == [] and pen.width == 5 and not pen.closed
+    np.testing.assert_allclose(pen.curves[0, [0, -1]], [[10, 20], [50, 20]])
