@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,8 @@ from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
 from drawenv.settle import settled
+
+Background = Literal["white", "black", "transparent"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +143,24 @@ class Drawing:
             self._made[tolerance] = pens if zoom == 1 else [pen.scaled(zoom) for pen in pens]
         return list(self._made[tolerance])
 
-    def to_svg(self, pieces: bool = False) -> str:
+    @property
+    def _ink_alone(self) -> bool:
+        """Whether it is a pen's light ink on black, which may as well be dark ink on paper."""
+        return self.renderer.has_paths and self.renderer.channels == 1
+
+    def to_svg(self, pieces: bool = False, background: Background = "white") -> str:
         """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.
 
         Args:
             pieces: the strokes as they were drawn, one after the other; else its pens, if it has any.
+            background: of ink alone, on which it is black, or white on black. In colour a drawing has the
+                background that it was painted on, or none.
+
+        Raises:
+            ValueError: another background.
         """
+        if background not in get_args(Background):
+            raise ValueError(f"background must be white, black or transparent, got {background!r}")
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
         width *= len(self.renderer.views)
@@ -154,10 +169,13 @@ class Drawing:
         else:
             strokes = "\n".join(pen.to_svg() for pen in self.pens())
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
+        if self._ink_alone and background != "black":
+            strokes, paper = strokes.replace('stroke="#ffffff"', 'stroke="#000000"'), "#ffffff"
+        rectangle = f'<rect width="{width}" height="{height}" fill="{paper}"/>\n'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
             f'width="{width * zoom:g}" height="{height * zoom:g}">\n'
-            f'<rect width="{width}" height="{height}" fill="{paper}"/>\n{strokes}\n</svg>\n'
+            f"{'' if background == 'transparent' else rectangle}{strokes}\n</svg>\n"
         )
 
     def to_json(self) -> str:
@@ -174,7 +192,9 @@ class Drawing:
             indent=1,
         )
 
-    def save(self, path, size: int | None = None, pieces: bool = False) -> None:
+    def save(
+        self, path, size: int | None = None, pieces: bool = False, background: Background = "white"
+    ) -> None:
         """Write the drawing; the ending chooses the format, see ``FORMATS``.
 
         Args:
@@ -183,14 +203,17 @@ class Drawing:
             size: longer side in pixels of a png or gif; if None, of a png 512 or as large as the drawing
                 is, of a gif 512.
             pieces: of an svg, see ``to_svg``.
+            background: see ``to_svg``; gifs have one.
 
         Raises:
-            ValueError: another ending, or ``.obj`` of what is flat.
+            ValueError: another ending or background, or ``.obj`` of what is flat.
         """
         path = Path(path)
         if path.suffix.lower() not in FORMATS:
             raise ValueError(f"cannot save as {path.suffix!r}; use one of {' '.join(FORMATS)}")
-        FORMATS[path.suffix.lower()](self, path, size, pieces)
+        if background not in get_args(Background):
+            raise ValueError(f"background must be white, black or transparent, got {background!r}")
+        FORMATS[path.suffix.lower()](self, path, size, pieces, background)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -211,24 +234,30 @@ class Drawing:
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
-def _save_png(drawing: Drawing, path: Path, size: int | None, pieces: bool) -> None:
-    Image.fromarray(drawing.render(size or max(512, *drawing.sides))).save(path)
+def _save_png(drawing: Drawing, path: Path, size: int | None, pieces: bool, background: Background) -> None:
+    shown = drawing.render(size or max(512, *drawing.sides))
+    if drawing._ink_alone and background == "transparent":
+        shown = np.stack([np.zeros_like(shown), shown], -1)  # black, as opaque as there is ink
+    elif drawing._ink_alone and background == "white":
+        shown = 255 - shown
+    Image.fromarray(shown).save(path)
 
 
-def _save_gif(drawing: Drawing, path: Path, size: int | None, pieces: bool) -> None:
-    every = -(-len(drawing) // 100) or 1
-    first, *rest = [Image.fromarray(frame) for frame in drawing.frames(size or 512, every)]
+def _save_gif(drawing: Drawing, path: Path, size: int | None, pieces: bool, background: Background) -> None:
+    every, dark = -(-len(drawing) // 100) or 1, drawing._ink_alone and background != "black"
+    frames = drawing.frames(size or 512, every)
+    first, *rest = [Image.fromarray(255 - frame if dark else frame) for frame in frames]
     times = [300 if len(rest) < 30 else 60] * len(rest) + [1500]  # ms; the finished picture stays
     first.save(path, save_all=True, append_images=rest, duration=times, loop=0)
 
 
 # How a drawing is saved, by the file's ending.
-FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool], object]] = {
-    ".svg": lambda drawing, path, size, pieces: path.write_text(drawing.to_svg(pieces)),
+FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool, Background], object]] = {
+    ".svg": lambda drawing, path, size, pieces, ground: path.write_text(drawing.to_svg(pieces, ground)),
     ".png": _save_png,
     ".gif": _save_gif,
-    ".json": lambda drawing, path, size, pieces: path.write_text(drawing.to_json()),
-    ".obj": lambda drawing, path, size, pieces: path.write_text(drawing.renderer.to_obj(drawing.actions)),
+    ".json": lambda drawing, path, *_: path.write_text(drawing.to_json()),
+    ".obj": lambda drawing, path, *_: path.write_text(drawing.renderer.to_obj(drawing.actions)),
 }
 
 

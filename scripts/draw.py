@@ -46,6 +46,8 @@ class Arguments:
     makes fewer and longer strokes."""
     pieces: bool = False
     """Write the strokes of an SVG as they were drawn; else they become few long ones."""
+    background: Literal["white", "black", "transparent"] = "white"
+    """Of ink alone, which is black on it, or white on black."""
     mm: str | None = None
     """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are in mm, black, on nothing; pens
     come in an order with little travel."""
@@ -86,6 +88,8 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
     out = arguments.out or Path()
     images = list({path.resolve(): path for path in arguments.images}.values())  # each file once
     one_file = out.suffix.lower() in FORMATS
+    if out.suffix[1:].isalpha() and not one_file and not out.is_dir():
+        raise ValueError(f"{out} is neither a folder nor a file that can be written: {' '.join(FORMATS)}")
     if one_file and len(images) > 1:
         raise ValueError(f"{out} is one file, but {len(images)} pictures are given: name a folder")
     if len({path.stem for path in images}) < len(images):
@@ -162,9 +166,9 @@ def main(arguments: Arguments) -> None:
                 to["drawing"].write_text(to_svg(pens, sheet_of_paper))
                 note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
             else:
-                drawing.save(to["drawing"], pieces=arguments.pieces)
+                drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
             if "gif" in to:
-                drawing.save(to["gif"])
+                drawing.save(to["gif"], background=arguments.background)
             if "rooms" in to:
                 found = [room._asdict() for room in rooms(drawing)]
                 to["rooms"].write_text(json.dumps(found, indent=1) + "\n")

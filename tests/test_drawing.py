@@ -1,9 +1,11 @@
 import json
 import xml.etree.ElementTree as ET
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import resvg_py
 from PIL import Image
 from svgpathtools import svg2paths
 
@@ -48,7 +50,7 @@ def test_png_and_gif(drawing, tmp_path):
     drawing.save(tmp_path / "a.png", size=100)
     drawing.save(tmp_path / "a.gif", size=100)
     with Image.open(tmp_path / "a.png") as png:
-        np.testing.assert_array_equal(np.asarray(png), drawing.render(100))
+        np.testing.assert_array_equal(np.asarray(png), 255 - drawing.render(100))
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 6
     with pytest.raises(ValueError, match=r"'\.bmp'; use one of \.svg"):
@@ -82,6 +84,27 @@ def test_a_large_page_is_saved_as_large_as_it_is(tmp_path):
     drawing.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as png:
         assert png.size == (1200, 300)
+
+
+def test_backgrounds(drawing, tmp_path):
+    """As Pillow shows PNG and GIF, and another program SVG, on a red page."""
+    ink = drawing.render(64) / 255
+    for name, ground, color in (("white", 1, 0), ("black", 0, 1), ("transparent", (1, 0, 0), 0)):
+        want = np.broadcast_to(ground, (64, 64, 3)) * (1 - ink[..., None]) + color * ink[..., None]
+        for ending in ("png", "svg") if name == "transparent" else ("png", "gif", "svg"):
+            path = tmp_path / f"a.{ending}"
+            drawing.save(path, size=64, pieces=True, background=name)
+            if ending == "svg":
+                path = BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=path.read_text(), width=64, height=64)))
+            with Image.open(path) as image:
+                image.seek(image.n_frames - 1)
+                page = Image.new("RGBA", (64, 64), "red")
+                page.alpha_composite(image.convert("RGBA"))
+            assert np.square(np.asarray(page.convert("RGB")) / 255 - want).mean() < 0.002, (name, ending)
+    for save in (drawing.to_svg, lambda background: drawing.save(tmp_path / "b.png", background=background)):
+        with pytest.raises(ValueError, match="background must be white, black or transparent, got 'pink'"):
+            save(background="pink")
+    assert not (tmp_path / "b.png").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"renderer": "pen"}', '{"renderer": "bezier", "options": {}}'])

@@ -138,7 +138,9 @@ def test_pens_look_like_the_drawing(rng):
     renderer, errors = BezierRenderer(4.0), []
     for _ in range(10):
         drawing = Drawing(renderer.action_spec.sample(2, rng), renderer)
-        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing.to_svg(), width=128, height=128))
+        png = bytes(
+            resvg_py.svg_to_bytes(svg_string=drawing.to_svg(background="black"), width=128, height=128)
+        )
         theirs, ours = np.asarray(Image.open(BytesIO(png)).convert("L")) / 255, drawing.render(128) / 255
         errors.append(np.square(theirs - ours).mean() / np.square(ours).mean())
     assert np.median(errors) < 0.1

@@ -49,7 +49,7 @@ def test_resvg_draws_the_same(rng):
     renderer = BezierRenderer(None)
     for _ in range(20):
         drawing = Drawing(renderer.action_spec.sample(4, rng), renderer)
-        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing.to_svg(pieces=True), width=256, height=256))
+        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing.to_svg(True, "black"), width=256, height=256))
         theirs = np.asarray(Image.open(BytesIO(png)).convert("L"), float) / 255
         ours = drawing.render(256) / 255
         assert np.square(theirs - ours).mean() < 0.03 * max(np.square(ours).mean(), 1e-3)

@@ -252,6 +252,7 @@ def test_reference_and_benchmark(tmp_path):
         ("evaluate", ["quickstart", "--weights", "tests"], "tests holds no weights of a drawer"),
         ("evaluate", ["quickstart", "--weights", "nowhere"], "unknown recipe 'nowhere'"),
         ("draw", ["a.png", "b.png", "-o", "x.svg"], "x.svg is one file, but 2 pictures"),
+        ("draw", ["a.png", "-o", "x.pdf"], "x.pdf is neither a folder nor a file that can be written: .svg"),
         ("draw", ["a.png", "b/a.jpg"], "two of the pictures have one name"),
         ("draw", ["a.png", "--recipe", "sketch"], "unknown recipe 'sketch'"),
         ("evaluate", ["mnist-4", "--stride", "16"], "mnist-4 draws a picture at once: stride is for sliding"),

@@ -188,9 +188,9 @@ def test_files_of_a_page(tmp_path):
     drawing.save(tmp_path / "a.svg")
     png = bytes(resvg_py.svg_to_bytes(svg_string=(tmp_path / "a.svg").read_text(), width=340, height=200))
     theirs = np.asarray(Image.open(BytesIO(png)).convert("L"), float) / 255
-    ours = drawing.render(340) / 255
+    ours = 1 - drawing.render(340) / 255
     assert ours.shape == theirs.shape == (200, 340)
-    assert np.square(theirs - ours).mean() < 0.03 * np.square(ours).mean()
+    assert np.square(theirs - ours).mean() < 0.03 * np.square(1 - ours).mean()
     drawing.save(tmp_path / "a.json")
     loaded = Drawing.load(tmp_path / "a.json")
     np.testing.assert_array_equal(loaded.render(), drawing.render())
