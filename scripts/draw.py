@@ -53,6 +53,8 @@ class Arguments:
     come in an order with little travel."""
     pen: float | None = None
     """Width of the plotter's pen in mm; wider strokes are filled with it (default: each its own)."""
+    graph: bool = False
+    """Also write the pens as a graph, NAME.graph.json: points, edges, pens."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
@@ -100,6 +102,8 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
         files[path] = {"drawing": file}
         if arguments.gif and file.suffix.lower() != ".gif":
             files[path]["gif"] = file.with_suffix(".gif")
+        if arguments.graph:
+            files[path]["graph"] = file.with_suffix(".graph.json")
         if rooms:
             files[path]["rooms"] = file.with_suffix(".rooms.json")
     written = [file for some in files.values() for file in some.values()]
@@ -115,6 +119,7 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
 
 def main(arguments: Arguments) -> None:
     from agents import Drawer
+    from drawenv.graph import graph
     from drawenv.plot import on_paper, to_svg, travel
     from drawenv.targets.pictures import is_photograph, line_sketch
     from drawenv.tasks.rooms import rooms
@@ -128,6 +133,8 @@ def main(arguments: Arguments) -> None:
     sheet_of_paper = paper(arguments.mm)
     if arguments.pen is not None and not (sheet_of_paper and arguments.pen > 0):
         raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
+    if arguments.graph and not drawer.renderer.has_paths:
+        raise ValueError(f"--graph is of pens, and {drawer.recipe.name} draws with none")
     if sheet_of_paper and (arguments.pieces or not drawer.renderer.has_paths):
         raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
     if sheet_of_paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
@@ -167,8 +174,12 @@ def main(arguments: Arguments) -> None:
                 note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
             else:
                 drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
+                if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
+                    note += f", {len(drawing.pens())} pens"
             if "gif" in to:
                 drawing.save(to["gif"], background=arguments.background)
+            if "graph" in to:
+                to["graph"].write_text(json.dumps(graph(drawing.pens())) + "\n")
             if "rooms" in to:
                 found = [room._asdict() for room in rooms(drawing)]
                 to["rooms"].write_text(json.dumps(found, indent=1) + "\n")

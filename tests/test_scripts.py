@@ -88,7 +88,9 @@ def test_draw_one_file(weights, picture, tmp_path):
         script("draw", picture, "--recipe", weights, "-o", tmp_path / f"out.{ending}")
     assert len(Drawing.load(tmp_path / "out.json")) <= 4
     assert (tmp_path / "out.svg").read_text().startswith("<svg")
-    done = script("draw", picture, "--recipe", weights, "--mm", "210x297", "-o", tmp_path / "plot.svg")
+    plotted = ("--mm", "210x297", "-o", tmp_path / "plot.svg", "--graph")
+    done = script("draw", picture, "--recipe", weights, *plotted)
+    assert set(json.loads((tmp_path / "plot.graph.json").read_text())) == {"points", "edges", "pens"}
     assert "mm in the air" in done.stdout and 'width="210mm"' in (tmp_path / "plot.svg").read_text()
 
 
