@@ -12,9 +12,9 @@ setup: .venv/ready
 	touch $@
 
 draw: setup
+	$(BIN)/python scripts/draw.py examples/pictures/page/harbour.jpg -o out --gif --sheet out/page.png
 	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe mnist-4 -o out/digits --gif --sheet out/digits.png
 	$(BIN)/python scripts/draw.py examples/pictures/symbols/*.png --recipe omniglot-4 -o out/symbols --gif --sheet out/symbols.png
-	$(BIN)/python scripts/draw.py examples/pictures/sketch/harbour.png --recipe sketch-10 -o out --gif --sheet out/harbour.png
 	$(BIN)/python scripts/draw.py examples/pictures/digits/*.png --recipe colormnist-4 -o out/colors --sheet out/colors.png
 	$(BIN)/python scripts/draw.py examples/pictures/plans/*.png --recipe floorplan -o out/plans --sheet out/plans.png
 	$(BIN)/python scripts/draw.py examples/pictures/scenes/*.png --recipe prism -o out/scenes --sheet out/scenes.png

@@ -20,7 +20,7 @@ from agents.page import Order, imagine_page
 from drawenv import Drawing, load_pictures
 from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
-from drawenv.pens import Pen, in_strokes, pens_of_ink
+from drawenv.pens import Pen, in_strokes, ink_on_paper, pens_of_ink
 from drawenv.plot import in_order, travel
 from drawenv.settle import settled
 
@@ -108,8 +108,10 @@ def evaluate(
         begun, log = time.perf_counter(), []
         wanted = targets.wanted[part]
         if middle:
-            goals = agent.goal(wanted) if rival == "skeleton-of-clean" else wanted
+            goals = agent.goal(wanted) if rival == "skeleton-of-clean" else None
             inks = (wanted if goals is None else goals)[:, 0]
+            if targets.hints is not None and goals is None:
+                inks = np.stack([ink_on_paper(ink) for ink in inks])
             own += pens_of_autotrace(inks) if rival == "autotrace" else map(pens_of_ink, inks)
             page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
             drawn = [replace(in_strokes(p, page), picture=i) for p, i in zip(own[start:], inks, strict=True)]

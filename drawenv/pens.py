@@ -225,6 +225,21 @@ def _links(paths, owner, tree, widths, thin):
                     yield np.stack([end, tree.data[k]]), min(thin[i], thin[owner[k]])
 
 
+def ink_on_paper(ink: np.ndarray, window: int = 25, least: float = 0.2) -> np.ndarray:
+    """What is ink in a picture uint8 ``[H, W]``, light on black, of uneven light: what is darker than paper
+    around it is, by Sauvola's threshold. 255 or 0.
+
+    Args:
+        ink: the picture.
+        window: how far around, in px, an odd number.
+        least: Sauvola's k, how much darker.
+    """
+    from skimage.filters import threshold_sauvola
+
+    paper = 255.0 - ink
+    return np.where(paper < threshold_sauvola(paper, window, least, 128), 255, 0).astype(np.uint8)
+
+
 def pens_of_ink(ink: np.ndarray, tolerance: float = 0.3) -> list[Pen]:
     """The pens that may have drawn a picture, by its pixels alone: the classic way, without a drawing.
 

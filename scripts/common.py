@@ -187,8 +187,8 @@ def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
     from drawenv.renderers.base import side_by_side
     from drawenv.targets.pictures import squares
 
-    first = rows[0][1]
-    pages, views = max(first.sides) > 64, len(first.renderer.views)
+    pages = any(max(drawing.sides) > 64 for _, drawing in rows)
+    views = len(rows[0][1].renderer.views)
     side, columns = 320 if pages else 128, min(-(-columns // views), len(rows))
 
     def cell(channels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from agents import Drawer, get_recipe
 from agents.autotrace import pens_of_autotrace
 from agents.evaluate import evaluate
 from drawenv import BezierRenderer, Drawing
-from drawenv.pens import Pen, in_strokes, joined, pens_of_ink, pens_of_strokes
+from drawenv.pens import Pen, in_strokes, ink_on_paper, joined, pens_of_ink, pens_of_strokes
 from drawenv.renderers import RectangleRenderer
 from drawenv.renderers.bezier import BezierColorRenderer
 
@@ -236,3 +236,10 @@ def test_autotrace_is_a_rival_if_it_is_there(monkeypatch, tmp_path):
     (pen,), none = pens_of_autotrace(inks)
     assert none == [] and pen.width == 5 and not pen.closed
     np.testing.assert_allclose(pen.curves[0, [0, -1]], [[10, 20], [50, 20]])
+
+
+def test_ink_is_told_from_paper_in_the_shade():
+    ink = np.zeros((64, 96), np.uint8)
+    ink[20:23, 10:80] = 60
+    shade = np.linspace(0, 150, 96).astype(np.uint8)
+    np.testing.assert_array_equal(ink_on_paper(ink + shade)[:, 12:84] > 0, ink[:, 12:84] > 0)
