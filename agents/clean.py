@@ -56,7 +56,7 @@ class CleanNetwork(nn.Module):
             seen.append(x)
         for layer, beside in zip(reversed(self.up), reversed(seen[:-1]), strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
-        return F.pixel_shuffle(self.last(x), 2) + 8 * (page - 0.5)
+        return F.pixel_shuffle(self.last(x), 2) + 4 * (page - 0.5)
 
 
 @torch.no_grad()

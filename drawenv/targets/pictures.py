@@ -96,7 +96,7 @@ def is_photograph(picture) -> bool:
     return between > 0.36 or (between > 0.12 and (colors > 0.2 or paper.min() < 76))
 
 
-def line_sketch(picture, largest: int = 1_024) -> np.ndarray:
+def line_sketch(picture, largest: int = 768) -> np.ndarray:
     """A photograph or painting as a line sketch: light lines, about 2 px wide, on black.
 
     Lines are where a picture is darker than its surroundings: the difference of two Gaussian
