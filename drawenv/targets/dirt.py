@@ -140,8 +140,8 @@ def soiled(
 
 
 def any_dirt(rng: np.random.Generator) -> dict[str, float]:
-    """Some kinds of dirt at random, from none of them to nearly half, of any strength; rulings and holes, which
-    are the hardest to tell from lines, more often.
+    """Some kinds of dirt at random, from none of them to nearly half, of any strength; rulings and holes, the
+    hardest to tell from lines, more often.
     """
     share, often = rng.choice([0.0, 0.15, 0.3, 0.45]), ("ruled", "holes")
     return {
