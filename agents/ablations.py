@@ -27,7 +27,9 @@ table1_4_strokes = _changed(_DIGITS, "table1_4_strokes", 150_000)
 table1_no_lstm = _changed(_DIGITS, "table1_no_lstm", 150_000, drawer={"lstm": False})
 table1_20_strokes = _changed(get_recipe("mnist-20"), "table1_20_strokes", 150_000, train={"fewest": None})
 
-_WINDOWS = _changed(get_recipe("sketch-10"), "windows", 40_000, levels=((1, 0.2),), train={"fewest": None})
+_WINDOWS = _changed(
+    get_recipe("sketch-10"), "windows", 40_000, weights=None, levels=((1, 0.2),), train={"fewest": None}
+)
 table2_10_strokes = _changed(_WINDOWS, "table2_10_strokes")
 table2_4_strokes = _changed(_WINDOWS, "table2_4_strokes", strokes=4)
 table2_no_lstm = _changed(_WINDOWS, "table2_no_lstm", drawer={"lstm": False})

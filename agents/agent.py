@@ -196,8 +196,8 @@ class Drawer(ModelHubMixin):
     @property
     def _parts(self) -> dict[str, torch.nn.Module]:
         """Its networks, by the names of their files."""
-        parts = {"drawer": self.network, "canvas": self.canvas, "cleaner": self.cleaner}
-        return {name: part for name, part in parts.items() if part is not None}
+        parts: dict[str, torch.nn.Module] = {"drawer": self.network, "canvas": self.canvas}
+        return parts | ({"cleaner": self.cleaner} if self.cleaner and self.recipe.clean.crops else {})
 
     @property
     def device(self) -> torch.device:
@@ -327,7 +327,7 @@ class Drawer(ModelHubMixin):
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray | None:
         """See ``Agent.goal``: the hints, or what the networks make of them."""
-        if self.cleaner:
+        if self.cleaner and self.recipe.clean.crops:  # other recipes may draw with these weights
             return np.stack([clean(self.cleaner, hint[0]) for hint in hints])[:, None]
         if not self.recipe.hint:
             return hints

@@ -241,7 +241,7 @@ class Crops:
                     for page, windows in parts if turn else []:
                         page.erase(windows)
                     actions = yield parts
-                    keep = worth_painting(parts, actions, None, least, self.recipe.price)
+                    keep = worth_painting(parts, actions, None, least)
                     ends = np.cumsum([len(windows) for _, windows in parts])[:-1]
                     each = zip(parts, np.split(actions, ends), np.split(keep, ends), strict=True)
                     for (page, windows), own, kept in each:

@@ -100,6 +100,8 @@ class CleanOptions:
 
     crops: int = 0
     """How many it is trained on; 0: pages are drawn as they are."""
+    targets: str = "lines"
+    """What is soiled to train it, see ``drawenv.load_targets``."""
     width: int = 16
     """Channels at half the page's resolution."""
 
@@ -188,7 +190,7 @@ class Recipe:
             self, canvas=replace(self.canvas, hidden=32, dots=16, steps=100),
             drawer=replace(self.drawer, width=16, hidden=32),
             data=replace(self.data, zooms=self.data.zooms[:2]),
-            clean=CleanOptions(min(self.clean.crops, 64), 4),
+            clean=replace(self.clean, crops=min(self.clean.crops, 64), width=4),
             train=replace(self.train, pictures=256, batch=16, start_from=None),
         )  # fmt: skip
 
@@ -222,10 +224,12 @@ def _pen(thickness: float) -> dict[str, float]:
     return {"thickness": thickness}
 
 
-_SKETCH = Recipe(
-    "sketch-10", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
+_LINES = Recipe(
+    "lines", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
     loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, fewest=4),
 )  # fmt: skip
+
+_SKETCH = replace(_LINES, name="sketch-10", weights="lines")
 
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
@@ -257,13 +261,10 @@ _ALL = (
         drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
         data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
     ),
+    replace(_LINES, price=2.0, clean=CleanOptions(crops=90_000)),
     _SKETCH,
-    replace(
-        _SKETCH, name="lines", targets="lines", drawer=DrawerOptions(reach=32.0),
-        clean=CleanOptions(crops=110_000), train=TrainOptions(pictures=800_000, fewest=4),
-    ),
-    replace(_SKETCH, name="sketch-4", strokes=4, weights="sketch-10"),
-    replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), weights="sketch-10"),
+    replace(_SKETCH, name="sketch-4", strokes=4),
+    replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4))),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(depth=3, reach=40.0),

@@ -83,7 +83,8 @@ def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
 
     made, start = provenance(seed), time.monotonic()
     pictures, held_out = (
-        load_pictures(f"{recipe.targets}:{split}", recipe.picture_size).images for split in ("train", "val")
+        load_pictures(f"{recipe.clean.targets}:{split}", recipe.picture_size).images
+        for split in ("train", "val")
     )
     torch.manual_seed(seed)
     network = CleanNetwork(recipe.clean.width).to(device)

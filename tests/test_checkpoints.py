@@ -155,10 +155,10 @@ def test_configs_hold_their_recipes(name):
     assert (drawer.learned_through is None) == bool(config["canvas"].get("fitted_afterwards"))
 
 
-@pytest.mark.parametrize("name", ["sketch-4", "sketch-hierarchy"])
+@pytest.mark.parametrize("name", ["sketch-10", "sketch-4", "sketch-hierarchy"])
 def test_recipes_that_draw_with_the_weights_of_another(name, tmp_path):
     drawer = Drawer.from_pretrained(name)
-    assert drawer.recipe == get_recipe(name) and drawer.recipe.weights == "sketch-10"
+    assert drawer.recipe == get_recipe(name) and drawer.recipe.weights == "lines"
     drawer.with_recipe(price=3.0).save_pretrained(tmp_path)
     assert Drawer.from_pretrained(tmp_path).recipe == replace(get_recipe(name), price=3.0)
 
