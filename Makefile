@@ -53,11 +53,23 @@ results: setup
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
+	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json
+	$(EVALUATE) lines --targets openmoji:test --effort 2 --out results/lines-openmoji.json
+	$(EVALUATE) lines --targets omniglot:test --size 64 --effort 2 --out results/lines-omniglot.json
+	$(EVALUATE) lines --targets sketches-dirty:test --effort 2 --pens --out results/lines-dirty.json
+	for dirt in ruled holes faint shaded; do \
+		$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --effort 2 --out results/lines-$$dirt.json || exit 1; \
+		for rival in skeleton skeleton-of-clean; do \
+			$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --agent $$rival \
+				--out results/lines-$$dirt-$$rival.json || exit 1; done; done
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
+	# With AutoTrace: pip install pyautotrace
+	# $(EVALUATE) sketch-10 --agent autotrace --pens --out results/sketch-10-autotrace.json
+	# $(EVALUATE) sketch-10 --targets openmoji:test --agent autotrace --out results/openmoji-autotrace.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json

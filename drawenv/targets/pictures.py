@@ -93,7 +93,7 @@ def is_photograph(picture) -> bool:
     between = float(((light < 0.85 * paper) & (light > 0.4 * paper)).mean())
     chroma = rgb2lab(np.asarray(image))[..., 1:]
     colors = float((np.hypot(*(chroma - np.median(chroma, (0, 1))).transpose(2, 0, 1)) > 10).mean())
-    return between > 0.36 or (between > 0.12 and (colors > 0.2 or paper.min() < 76))
+    return between > 0.6 or (between > 0.12 and (colors > 0.2 or paper.min() < 60))
 
 
 def line_sketch(picture, largest: int = 768) -> np.ndarray:
