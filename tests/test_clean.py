@@ -12,6 +12,7 @@ from agents.agent import draw_any_size
 from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner
 from agents.page import SEEN, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
+from drawenv.metrics import iou, mse
 from drawenv.middle_lines import line_width
 from drawenv.pens import in_strokes, pens_of_ink
 from drawenv.targets.dirt import KINDS, MEASURED, any_dirt, load_dirty, soiled
@@ -196,3 +197,15 @@ def test_dark_ink_on_dim_paper_is_dark_ink(light):
     assert dim[ink > 127].mean() > dim[ink <= 127].mean() + 90
     glow = read_picture((ink * 0.7 + 70).astype(np.uint8))
     assert glow[ink > 127].mean() > glow[ink <= 127].mean() + 90
+
+
+def test_lines_draws_what_is_under_the_dirt():
+    """With the weights in the repository."""
+    drawer, ink = Drawer.from_pretrained("lines"), page(256, 256)
+    assert len(drawer.draw(np.full((128, 200), 250, np.uint8))) == 0  # blank paper
+    for seed in (0, 1):
+        strengths = {"faint": 0.4, "ruled": 0.7, "stained": 0.4, "shaded": 0.5, "noisy": 0.2}
+        drawing = drawer.draw(255 - soiled(ink, np.random.default_rng(seed), strengths))
+        assert mse(drawing.render()[None, None], ink[None, None])[0] < 0.3 * np.square(ink / 255).mean()
+        shown = in_strokes(drawing.pens(), drawing.renderer).render()
+        assert 3 <= len(drawing.pens()) <= 6 and iou(shown[None, None], ink[None, None])[0] > 0.7
