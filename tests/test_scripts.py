@@ -169,7 +169,7 @@ def test_digits_in_color(data, tmp_path):
 
 @pytest.fixture(scope="module")
 def sketcher(tmp_path_factory, data):
-    """A sliding drawer trained by the script at debug size, with one pen, as a row of table 2, and a cleaner."""
+    """A sliding drawer trained by the script at debug size: a row of table 2 with a cleaner."""
     out = tmp_path_factory.mktemp("sketcher")
     options = ("--preset", "debug", "--train.pictures", 128, "--threads", 1, "--clean.crops", 32)
     options += ("--clean.targets", "sketches")
