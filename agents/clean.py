@@ -21,6 +21,7 @@ SIDE, BATCH = (
 )  # of the crops it learns from; every fourth batch is of four times as many, half as large
 LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
+SAME = 0.03  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
 CHECKS = 20  # in a run the state is saved so often
 
 
@@ -74,7 +75,8 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
             )
             own = out[top : top + TILE, left : left + TILE]
             own[:] = shown[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
-    return out
+    change, whole = (np.square(x, dtype=np.float32).sum() for x in (out.astype(np.float32) - ink, ink))
+    return ink if change < SAME * whole else out
 
 
 def dirty_crop(

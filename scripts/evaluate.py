@@ -48,6 +48,8 @@ class Arguments:
     """Of the random agent."""
     limit: int | None = None
     """Number of pictures, from the first (default: all)."""
+    spread: int | None = None
+    """Number of pictures, evenly from all, without the figures that only some targets have."""
     votes: float | None = None
     """Floor plans: what share of drawings must agree on a room; 0 draws once (default: the recipe's)."""
     price: float | None = None
@@ -117,6 +119,7 @@ def make_agent(arguments: Arguments, device):
 
 def main(arguments: Arguments) -> None:
     from agents.evaluate import Rival, evaluate
+    from drawenv import load_pictures
 
     agent = make_agent(arguments, prepare(arguments.device, arguments.threads))
     recipe = agent.recipe
@@ -132,6 +135,10 @@ def main(arguments: Arguments) -> None:
     limit = arguments.limit
     if arguments.preset == "debug":
         limit = 2 if recipe.stride else 10 if recipe.votes else 50
+    targets = split
+    if arguments.spread:
+        pictures = load_pictures(split, arguments.size or recipe.picture_size, agent.renderer)
+        targets = pictures.spread(arguments.spread, strokes=True)
     with progress(transient=True) as bar:
         task = bar.add_task(f"{arguments.agent} on {split}", total=None, note="")
 
@@ -139,7 +146,7 @@ def main(arguments: Arguments) -> None:
             bar.update(task, completed=done, total=n, note=f"{done}/{n}")
 
         figures = evaluate(
-            agent, split, arguments.effort, arguments.refine, limit, rival, report=report,
+            agent, targets, arguments.effort, arguments.refine, limit, rival, report=report,
             strokes=arguments.strokes, pens=arguments.pens, settle=arguments.settle, **sliding,
         )  # fmt: skip
     result = {
@@ -152,7 +159,7 @@ def main(arguments: Arguments) -> None:
         **sliding,
         **({"strokes_at_most": arguments.strokes} if arguments.strokes else {}),
         **given(arguments, OF_RECIPE),
-        **({"limit": arguments.limit} if arguments.limit else {}),
+        **given(arguments, ("limit", "spread")),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
     }

@@ -116,10 +116,13 @@ class ArrayTargets(Targets):
         colored.shape = colored.images.shape[1:]
         return colored
 
-    def spread(self, most: int) -> ArrayTargets:
-        """Some of the pictures, evenly from all of them, at most ``most``, with their hints alone."""
+    def spread(self, most: int, strokes: bool = False) -> ArrayTargets:
+        """Some of the pictures, evenly from all of them, at most ``most``, with their hints, and with their pen
+        strokes if wanted.
+        """
         some = np.arange(min(most, len(self))) * len(self) // min(most, len(self))
-        return ArrayTargets(self.images[some], hints=None if self.hints is None else self.hints[some])
+        kept = [self.strokes[i] for i in some] if strokes and self.strokes else None
+        return ArrayTargets(self.images[some], kept, None if self.hints is None else self.hints[some])
 
 
 def check_split(name: str, split: str, splits: Sequence[str] = ("train", "val", "test")) -> None:
