@@ -117,8 +117,8 @@ class ArrayTargets(Targets):
         return colored
 
     def spread(self, most: int, strokes: bool = False) -> ArrayTargets:
-        """Some of the pictures, evenly from all of them, at most ``most``, with their hints, and with their pen
-        strokes if wanted.
+        """At most ``most`` of the pictures, evenly from all of them, with their hints and, if wanted, their
+        pen strokes.
         """
         some = np.arange(min(most, len(self))) * len(self) // min(most, len(self))
         kept = [self.strokes[i] for i in some] if strokes and self.strokes else None
