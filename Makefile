@@ -54,13 +54,12 @@ results: setup
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json
-	$(EVALUATE) lines --targets openmoji:test --effort 2 --out results/lines-openmoji.json
-	$(EVALUATE) lines --targets omniglot:test --size 64 --effort 2 --out results/lines-omniglot.json
 	$(EVALUATE) lines --targets sketches-dirty:test --effort 2 --pens --out results/lines-dirty.json
 	for dirt in ruled holes faint shaded; do \
-		$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --effort 2 --out results/lines-$$dirt.json || exit 1; \
+		$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --spread 320 --effort 2 \
+			--out results/lines-$$dirt.json || exit 1; \
 		for rival in skeleton skeleton-of-clean; do \
-			$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --agent $$rival \
+			$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --spread 320 --agent $$rival \
 				--out results/lines-$$dirt-$$rival.json || exit 1; done; done
 	for order in phased raster flood; do \
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
