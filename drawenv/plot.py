@@ -110,9 +110,9 @@ def on_paper(drawing: Drawing, paper: tuple[float, float], width: float | None =
     Raises:
         ValueError: what is drawn has no paths.
     """
-    height, width = drawing.sides
-    scale = min(paper[0] / width, paper[1] / height)
-    shift = (np.array(paper) - scale * np.array([width, height])) / 2
+    sides = np.array(drawing.sides[::-1])  # across and down
+    scale = float((np.array(paper) / sides).min())
+    shift = (np.array(paper) - scale * sides) / 2
     gray, pens = drawing.renderer.channels == 1, []
     for pen in drawing.pens():
         pens.append(replace(pen.scaled(scale, shift), color=(0, 0, 0) if gray else pen.color))
