@@ -175,7 +175,8 @@ def main(arguments: Arguments) -> None:
             else:
                 drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
                 if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
-                    note += f", {len(drawing.pens())} pens"
+                    count = len(drawing.pens())
+                    note += f", {count} pen{'s' * (count != 1)}"
             if "gif" in to:
                 drawing.save(to["gif"], background=arguments.background)
             if "graph" in to:
