@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.agent import Agent
+from agents.draw import Agent
 from agents.improve import Strokes
 
 

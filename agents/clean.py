@@ -15,10 +15,8 @@ from agents.canvas import to_unit
 from agents.data import random_crop
 from drawenv.targets.dirt import any_dirt, soiled
 
-SIDE, BATCH = (
-    128,
-    16,
-)  # of the crops it learns from; every fourth batch is of four times as many, half as large
+# Of the crops it learns from; every fourth batch is of four times as many, half as large.
+SIDE, BATCH = 128, 16
 LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
 SAME = 0.03  # a page that would change by less, as a share of its squared ink, is clean and stays as it is

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.agent import Agent, draw, draw_any_size
 from agents.autotrace import pens_of_autotrace
 from agents.canvas import CanvasNetwork, to_unit
+from agents.draw import Agent, draw, draw_any_size
 from agents.improve import stacked
 from agents.page import Order, imagine_page
 from drawenv import Drawing, load_pictures
@@ -50,7 +50,7 @@ def evaluate(
     """Draw every picture of a split and measure.
 
     Args:
-        agent: draws; see ``agents.agent.draw`` for which strokes it keeps.
+        agent: draws; see ``agents.draw.draw`` for which strokes it keeps.
         targets: what to draw, see ``load_targets``; the recipe's test split if None.
         effort: rounds in which each stroke is redrawn, see ``agents.plan``.
         refine: gradient steps on the strokes after drawing.

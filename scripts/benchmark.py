@@ -101,9 +101,9 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
 
 def agent_rows(seconds: float, recipe_name: str, rng, device) -> list[dict]:
     from agents import Drawer, get_recipe
-    from agents.agent import draw
     from agents.canvas import to_unit
     from agents.data import Batch
+    from agents.draw import draw
     from agents.train import Trainer
     from drawenv import Symbols
 
@@ -129,7 +129,7 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
     import numpy as np
 
     from agents import Drawer
-    from agents.agent import draw_any_size
+    from agents.draw import draw_any_size
     from drawenv.targets.pictures import read_picture
 
     drawer = Drawer.from_pretrained("sketch-10", device)
@@ -138,10 +138,10 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
     times, counts = [], []
     for ink in (small, large):
         windows: list = []
-        draw_any_size(drawer, ink, log=windows)
+        draw_any_size(drawer, ink, scale=1.0, log=windows)
         counts.append(sum(len(corners) for corners, *_ in windows))
-        times.append(median_time(functools.partial(draw_any_size, drawer, ink), seconds))
-    refined = median_time(functools.partial(draw_any_size, drawer, small, 0, 50), seconds)
+        times.append(median_time(functools.partial(draw_any_size, drawer, ink, scale=1.0), seconds))
+    refined = median_time(functools.partial(draw_any_size, drawer, small, 0, 50, 1.0), seconds)
     speeds = [n / t for n, t in zip(counts, times, strict=True)]
     what = f"a {side}x{side} page of {counts[0]} windows"
     return [

@@ -184,7 +184,7 @@ def draw_figure(results: dict, path: Path) -> None:
 
 def draw_examples(folders: list[Path], split: str, path: Path) -> None:
     """Twenty pictures, and below each what the runs drew."""
-    from agents.agent import draw
+    from agents.draw import draw
     from drawenv import load_pictures
 
     drawers = [load(folder) for folder in folders]

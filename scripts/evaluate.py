@@ -77,7 +77,7 @@ def write_sheet(
     strokes: int | None = None, **sliding,
 ) -> None:  # fmt: skip
     """A PNG of pictures from all over a split (40, or 10 sketches or plans), each with its drawing below."""
-    from agents.agent import draw, draw_any_size
+    from agents.draw import draw, draw_any_size
     from drawenv import load_pictures
 
     recipe, size = agent.recipe, sliding.pop("size", agent.recipe.picture_size)

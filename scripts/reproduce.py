@@ -151,7 +151,7 @@ def show(table: str, results: dict) -> None:
 def draw_figures(folder: Path, debug: bool) -> None:
     """Pictures of the test split, each with its drawing below, by the pretrained weights."""
     from agents import Drawer
-    from agents.agent import EFFORT
+    from agents.draw import EFFORT
     from scripts.evaluate import write_sheet
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from agents import Drawer, get_recipe
-from agents.agent import draw
 from agents.canvas import to_unit
 from agents.chance import Chance
+from agents.draw import draw
 from agents.evaluate import evaluate
 from agents.improve import stacked
 from agents.recipes import RECIPES, Recipe

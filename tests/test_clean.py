@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from agents import Drawer, get_recipe
-from agents.agent import draw_any_size
 from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner
+from agents.draw import draw_any_size
 from agents.page import SEEN, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.metrics import iou, mse

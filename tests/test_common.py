@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.agent import EFFORT
+from agents.draw import EFFORT
 from scripts import draw, frontier
 
 ROOT = Path(__file__).parent.parent

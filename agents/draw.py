@@ -1,0 +1,146 @@
+"""What every agent can be asked for: drawings of a batch of pictures, and of a picture of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from agents.canvas import CanvasNetwork
+from agents.improve import Strokes, useful_strokes
+from agents.page import Order, at_its_scale, draw_page, shrink
+from agents.plan import PROPOSALS
+from agents.recipes import Recipe
+from drawenv import Drawing, Renderer
+from drawenv.drawing import draw_kept
+from drawenv.targets.pictures import MAX_PIXELS
+from drawenv.tasks.votes import from_all_sides
+
+EFFORT = 2  # rounds of redrawing, if nothing else is said
+
+
+class Agent(Protocol):
+    """Whatever chooses strokes: a drawer, a policy of PPO, chance.
+
+    Attributes:
+        recipe: the task.
+        renderer: the real renderer R.
+        learned_through: the canvas network C that it learned through; None if there is none.
+        redraws: whether it can draw a stroke anew with the others in place; else no effort is made.
+    """
+
+    recipe: Recipe
+    renderer: Renderer
+
+    @property
+    def learned_through(self) -> CanvasNetwork | None: ...
+
+    @property
+    def redraws(self) -> bool: ...
+
+    def choose(
+        self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
+        strokes: int | None = None, old: Strokes | None = None,
+    ) -> Strokes:  # fmt: skip
+        """The strokes that it chooses: float32 ``[n, strokes, action_dim]``, and which of them it draws.
+
+        Args:
+            hints: uint8 ``[n, C', side, side]``; resized to what the recipe says.
+            before: the canvases to draw on, uint8 ``[n, C, size, size]``.
+            proposals: how many strokes are judged for each that is drawn, by an agent that redraws.
+            rounds: how often each stroke is redrawn.
+            refine: gradient steps on the strokes afterwards.
+            strokes: how many; the recipe's if None.
+            old: strokes to redraw; None to choose them first.
+        """
+        ...
+
+    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+        """What the drawing of hints uint8 ``[n, C', side, side]`` should look like, as far as the agent
+        knows: uint8 ``[n, c, size, size]``, or None if it does not. Of pages of any size, likewise.
+        """
+        ...
+
+
+def draw(
+    agent: Agent, hints: np.ndarray, effort: int = 0, refine: int = 0, prune: bool = True,
+    strokes: int | None = None,
+) -> list[Drawing]:  # fmt: skip
+    """Drawings of a batch of pictures uint8 ``[n, C', side, side]``, light ink on black.
+
+    ``effort`` is the number of rounds in which each stroke is redrawn, by an agent that can; 0 is one pass.
+    ``refine`` gradient steps on the strokes follow. With ``prune`` strokes are left out that bring the
+    drawing no closer to the agent's goal, or, where it has none, that do not show.
+    If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``; then each of dozens
+    of drawings is of one pass.
+    """
+    if agent.recipe.votes:
+        effort = min(effort, 0)
+
+    def once(hints: np.ndarray) -> list[Drawing]:
+        blank = agent.renderer.blank(len(hints), agent.recipe.size)
+        actions, keep = agent.choose(hints, blank, PROPOSALS if effort else 1, effort, refine, strokes)
+        if prune:
+            goal = agent.goal(hints)
+            if goal is None:
+                goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
+            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=agent.recipe.price)
+        return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
+
+    if agent.recipe.votes:
+        return from_all_sides(once, hints, agent.recipe.votes, agent.recipe.data.zooms)
+    return once(hints)
+
+
+def draw_any_size(
+    agent: Agent, ink: np.ndarray, effort: int = 0, refine: int = 0, scale: float | None = None,
+    stride: int | None = None, strokes: int | None = None, order: Order = "phased",
+    report: Callable[[int, int], None] | None = None, log: list | None = None,
+) -> Drawing:  # fmt: skip
+    """The drawing of a picture of any size, uint8 ``[H, W]``, window by window.
+
+    Args:
+        agent: of a recipe that slides.
+        ink: the picture.
+        effort: rounds in which each stroke is redrawn.
+        refine: gradient steps on the strokes of each window in the last round.
+        scale: how many times smaller the picture is drawn: above 1 for lines thicker than about 3 px, below
+            for thinner ones; what suits them if None, see ``at_its_scale``.
+        stride: the recipe's if None.
+        strokes: of a window; the recipe's if None.
+        order: of windows.
+        report: called with (windows done, of how many).
+        log: for ``imagine_page``.
+
+    Returns:
+        The drawing, on a page of the picture's own size. It knows the picture as the agent drew it.
+
+    Raises:
+        ValueError: the recipe does not slide, or an option is out of range.
+    """
+    recipe = agent.recipe
+    if not recipe.stride:
+        raise ValueError(f"{recipe.name} draws a picture at once, not window by window")
+
+    def choose(targets: np.ndarray, before: np.ndarray, old: Strokes | None, last: bool) -> Strokes:
+        rounds, steps = int(old is not None), refine if last else 0  # when the neighbours are in place
+        return agent.choose(targets, before, PROPOSALS if effort else 1, rounds, steps, strokes, old)
+
+    if effort < 0:
+        raise ValueError(f"effort must be at least 0, got {effort}")
+    if scale is not None and (not scale > 0 or ink.size / scale**2 > MAX_PIXELS):
+        least = (ink.size / MAX_PIXELS) ** 0.5
+        raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
+
+    def look(ink: np.ndarray) -> np.ndarray:
+        goal = agent.goal(ink[None, None])
+        return ink if goal is None else goal[0, 0]
+
+    goal = at_its_scale(look, ink) if scale is None else look(shrink(ink, scale))
+    drawing = draw_page(
+        choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
+        effort if agent.redraws else 0, order, recipe.size, recipe.price, ink.shape, report, log,
+    )  # fmt: skip
+    return replace(drawing, picture=goal)
