@@ -20,8 +20,8 @@ class Parameter:
         high: physical value at action +1, in ``unit``.
         unit: ``"px"`` is a pixel of a 64-pixel canvas, whatever the canvas' real size.
         axis: parameters with the same axis (``"x"``, ``"y"``) are coordinates along it.
-        anchor: names of parameters whose mean this one is best expressed against (a
-            learner's hint: a control point follows its end points). It does not change
+        anchor: names of parameters, the same one perhaps several times, whose mean this one is best
+            expressed against (a learner's hint: a control point follows its end points). It does not change
             what the action means.
     """
 
@@ -128,7 +128,7 @@ class ActionSpec:
         pull, shift = np.zeros((len(self), len(self)), np.float32), np.zeros(len(self), np.float32)
         for i, p in enumerate(self.parameters):
             for j in map(self.names.index, p.anchor):
-                pull[i, j] = float(self.half_range[j] / self.half_range[i]) / len(p.anchor)
+                pull[i, j] += float(self.half_range[j] / self.half_range[i]) / len(p.anchor)
                 shift[i] += float((self.middle[j] - self.middle[i]) / self.half_range[i]) / len(p.anchor)
         return pull, shift
 

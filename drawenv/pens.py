@@ -166,7 +166,7 @@ QUARTERS = _quarters()  # [4, 3, 4]: a cubic curve's four points to the three of
 
 
 def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
-    """Pens as a drawing in quadratic curves, four for each cubic one; of one renderer's width, if it has one.
+    """Pens as a drawing in quadratic curves, four for each cubic one; of the renderer's width, if it has one.
 
     Args:
         pens: in px of the renderer's page.
@@ -178,9 +178,8 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
     for pen in pens:
         strokes = np.einsum("sjc,kcd->ksjd", QUARTERS, pen.curves).reshape(-1, 6)
         rows.append(np.concatenate([strokes, np.full((len(strokes), 1), pen.width)], 1))
-    spec = renderer.action_spec
-    physical = np.concatenate(rows)[:, : len(spec)].astype(np.float32)
-    return Drawing(spec.to_action(physical).clip(-1, 1), renderer)
+    physical = renderer.from_curves(np.concatenate(rows).astype(np.float32))
+    return Drawing(renderer.action_spec.to_action(physical).clip(-1, 1), renderer)
 
 
 def _length(pen: Pen) -> float:

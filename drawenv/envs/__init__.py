@@ -9,6 +9,7 @@ from drawenv.renderers import (
     HollowRectangleRenderer,
     PrismRenderer,
     RectangleRenderer,
+    SplineRenderer,
 )  # fmt: skip
 
 __all__ = ["ENVIRONMENTS", "ENV_IDS", "CanvasEnv", "CanvasVectorEnv", "register"]
@@ -16,6 +17,7 @@ __all__ = ["ENVIRONMENTS", "ENV_IDS", "CanvasEnv", "CanvasVectorEnv", "register"
 register("BezierCanvas-v0", BezierRenderer, thickness=5.0)
 register("BezierThickCanvas-v0", BezierRenderer, thickness=None)
 register("BezierColorCanvas-v0", BezierColorRenderer)
+register("SplineCanvas-v0", SplineRenderer)
 register("RectangleCanvas-v0", RectangleRenderer)
 register("HollowRectangleCanvas-v0", HollowRectangleRenderer)
 register("PrismCanvas-v0", PrismRenderer, targets="prisms")

@@ -4,6 +4,7 @@ from drawenv.renderers.base import UNIT, Compose, Renderer
 from drawenv.renderers.bezier import BezierColorRenderer, BezierRenderer
 from drawenv.renderers.prism import PrismRenderer
 from drawenv.renderers.rectangle import HollowRectangleRenderer, RectangleRenderer
+from drawenv.renderers.spline import SplineRenderer
 
 __all__ = [
     "RENDERERS",
@@ -15,6 +16,7 @@ __all__ = [
     "PrismRenderer",
     "RectangleRenderer",
     "Renderer",
+    "SplineRenderer",
 ]
 
 # By name, as saved drawings and registered environments know them; ``drawenv.register`` adds others.
@@ -22,5 +24,6 @@ RENDERERS: dict[str, type[Renderer]] = {
     kind.name: kind
     for kind in (
         BezierRenderer, BezierColorRenderer, RectangleRenderer, HollowRectangleRenderer, PrismRenderer,
+        SplineRenderer,
     )
 }  # fmt: skip

@@ -103,23 +103,19 @@ def _draw_curves(canvas, curves, colors, over):
                         pixels[x] = max(pixels[x], np.uint8(np.int32(color * row[x] + half)))
 
 
-def _curve(width: float, height: float, margin: float) -> tuple[Parameter, ...]:
+def _curve(width: float, height: float, margin: float, points: int) -> tuple[Parameter, ...]:
     """The parameters of a curve on a page: strokes may start past the edge by a margin.
 
-    The control point may lie four times as far outside, like that of any curve that bends.
+    The points between its ends may lie four times as far outside, like those of any curve that bends; they
+    are best seen from where they would lie on a straight line.
     """
-    size = {"x": width, "y": height}
-
-    def end(name: str) -> Parameter:
-        return Parameter(name, -margin, size[name[0]] + margin, axis=name[0])
-
-    def control(name: str, *ends: str) -> Parameter:
-        return Parameter(name, -4 * margin, size[name[0]] + 4 * margin, axis=name[0], anchor=ends)
-
-    return (
-        end("x0"), end("y0"), control("x1", "x0", "x2"), control("y1", "y0", "y2"),
-        end("x2"), end("y2"),
-    )  # fmt: skip
+    last, parameters = points - 1, []
+    for k in range(points):
+        for axis, side in (("x", width), ("y", height)):
+            far = margin if k in (0, last) else 4 * margin
+            anchor = () if k in (0, last) else (f"{axis}0",) * (last - k) + (f"{axis}{last}",) * k
+            parameters.append(Parameter(f"{axis}{k}", -far, side + far, axis=axis, anchor=anchor))
+    return tuple(parameters)
 
 
 class BezierRenderer(Renderer):
@@ -142,6 +138,7 @@ class BezierRenderer(Renderer):
 
     name = "bezier"
     COLOR: tuple[Parameter, ...] = ()
+    POINTS = 3
     compose: Compose = "max"
     has_paths = True
 
@@ -155,7 +152,7 @@ class BezierRenderer(Renderer):
         self.sides = self.page or (UNIT, UNIT)
         widths = (0.5, 8.0) if page is None else (0.0, 64.0)
         variable = () if thickness is not None else (Parameter("thickness", *widths),)
-        curve = _curve(self.sides[1], self.sides[0], 4.0 if page is None else float(UNIT))
+        curve = _curve(self.sides[1], self.sides[0], 4.0 if page is None else float(UNIT), self.POINTS)
         self.action_spec = ActionSpec(*curve, *variable, *self.COLOR)
 
     def config(self) -> dict:
@@ -163,7 +160,11 @@ class BezierRenderer(Renderer):
 
     def on_page(self, page: tuple[int, int], scale: float = 1.0) -> BezierRenderer:
         """The same pen on a page (height, width), ``scale`` times as wide."""
-        return BezierRenderer(self.thickness and self.thickness * scale, page)
+        return type(self)(self.thickness and self.thickness * scale, page)
+
+    def from_curves(self, curves: np.ndarray) -> np.ndarray:
+        """Actions that draw quadratic curves ``[n, 7]``, see ``curves``: their physical values."""
+        return curves[:, : len(self.action_spec)]
 
     def curves(self, actions: np.ndarray) -> np.ndarray:
         """Actions ``[n, 6 or 7]`` as x0 y0 x1 y1 x2 y2 thickness ``[n, 7]`` in px of the page."""
