@@ -12,7 +12,7 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from agents import weights
 from agents.canvas import CanvasNetwork, make_canvas, resized
 from agents.clean import CleanNetwork, clean
-from agents.draw import EFFORT, draw, draw_any_size
+from agents.draw import EFFORT, MOST, draw, draw_any_size
 from agents.drawer import DrawerNetwork, Network, make_network
 from agents.imagine import RealCanvas
 from agents.improve import Strokes, refine_strokes
@@ -134,7 +134,10 @@ class Drawer(ModelHubMixin):
             )
             folder = Path(downloaded)
         recipe, config = weights.read_recipe(folder), weights.read_config(folder)
-        drawer = cls.new(recipe, config.get("version", 1))
+        try:
+            drawer = cls.new(recipe, config.get("version", 1))
+        except Exception as error:  # of a foreign recipe anything may be wrong
+            raise ValueError(f"{folder / 'config.json'} describes no drawer: {error}") from None
         drawer.config = config
         for name, part in drawer._parts.items():
             weights.load_weights(part, folder / f"{name}.safetensors")
@@ -215,8 +218,8 @@ class Drawer(ModelHubMixin):
         """
         strokes = self.recipe.strokes if strokes is None else strokes
         for name, value, least in (("effort", rounds, 0), ("refine", refine, 0), ("strokes", strokes, 1)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+            if not least <= value <= MOST:
+                raise ValueError(f"{name} must be from {least} to {MOST}, got {value}")
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
         goal = code[0]
         if refine and goal is None:

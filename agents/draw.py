@@ -19,6 +19,7 @@ from drawenv.targets.pictures import MAX_PIXELS
 from drawenv.tasks.votes import from_all_sides
 
 EFFORT = 2  # rounds of redrawing, if nothing else is said
+MOST = 1_000  # rounds, gradient steps or strokes that can be asked for
 
 
 class Agent(Protocol):
@@ -128,11 +129,11 @@ def draw_any_size(
         rounds, steps = int(old is not None), refine if last else 0  # when the neighbours are in place
         return agent.choose(targets, before, PROPOSALS if effort else 1, rounds, steps, strokes, old)
 
-    if effort < 0:
-        raise ValueError(f"effort must be at least 0, got {effort}")
-    if scale is not None and (not scale > 0 or ink.size / scale**2 > MAX_PIXELS):
-        least = (ink.size / MAX_PIXELS) ** 0.5
-        raise ValueError(f"scale must be over 0 and for this picture at least {least:.2g}, got {scale}")
+    if not 0 <= effort <= MOST:
+        raise ValueError(f"effort must be from 0 to {MOST}, got {effort}")
+    least, most = (ink.size / MAX_PIXELS) ** 0.5, max(ink.shape)
+    if scale is not None and not least <= scale <= most:
+        raise ValueError(f"scale must be from {least:.2g} to {most} for this picture, got {scale}")
 
     def look(ink: np.ndarray) -> np.ndarray:
         goal = agent.goal(ink[None, None])

@@ -28,6 +28,7 @@ from agents.oracle import ExactBezier
 from agents.recipes import Recipe
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.drawing import draw_kept
+from drawenv.files import whole
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
 CHECKS = 20  # validations in a run
@@ -259,6 +260,7 @@ def train_drawer(
     batches = make_batches(recipe, (seed, pictures, rank) if pictures or rank else seed, drawer.device)
     torch.manual_seed(seed + pictures + 7_919 * rank)
     start, writer = time.monotonic(), SummaryWriter(out) if writes else None
+    begun = pictures
     every = max(recipe.train.pictures // CHECKS, min(64, recipe.train.pictures // 4), 1)
     last: dict = {}
 
@@ -273,13 +275,15 @@ def train_drawer(
         network.half_precision = half_precision
         last.update({"pictures": pictures, "seconds": round(seconds, 1)})
         last.update({name: figures[name] for name in ("mse", "mse_canvas")})
+        if pictures == begun:  # it was finished before
+            return
         with open(out / "log.jsonl", "a") as log:
             log.write(json.dumps(last) + "\n")
         for name, under in (("mse", "renderer"), ("mse_canvas", "canvas")):
             writer.add_scalar(f"mse/{under}", figures[name], pictures)
         state = trainer.state() | {"pictures": pictures, "seconds": before + time.monotonic() - start}
-        torch.save(state, state_file.with_suffix(".tmp"))
-        state_file.with_suffix(".tmp").replace(state_file)
+        with whole(state_file) as beside:
+            torch.save(state, beside)
 
     step = 0
     while pictures < recipe.train.pictures:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import get_type_hints
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 from agents.recipes import Recipe
+from drawenv.files import whole, write_whole
 
 VERSION = 3  # of config.json and of what weights mean
 PRETRAINED = Path(__file__).parent / "pretrained"
+LARGEST = 4_096  # of any number in a recipe that says how large something is
 _LARGE = 30_000  # numbers in a tensor that is stored as int8
 
 
@@ -29,13 +34,12 @@ def save_weights(module: nn.Module, path: Path) -> None:
         value = value.cpu()
         if value.ndim > 1 and value.numel() > _LARGE:
             scale = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp(min=1e-8) / 127
-            whole = (value / scale).round().to(torch.int8).contiguous()
-            tensors[name], tensors[f"{name}.scale"] = whole, scale.contiguous()
+            rounded = (value / scale).round().to(torch.int8).contiguous()
+            tensors[name], tensors[f"{name}.scale"] = rounded, scale.contiguous()
         else:
             tensors[name] = value.half().contiguous()
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary)
-    temporary.replace(path)
+    with whole(path) as beside:
+        save_file(tensors, beside)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -59,6 +63,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
     except (KeyError, RuntimeError) as error:
         first = str(error).splitlines()[1:2] or [str(error)]
         raise ValueError(f"{path} holds another network's weights: {first[0].strip()}") from None
+    for name, value in module.state_dict().items():
+        if not value.isfinite().all():
+            raise ValueError(f"{path} is damaged: {name} holds NaN or infinity")
     module.requires_grad_(False).eval()
 
 
@@ -91,19 +98,40 @@ def read_recipe(folder: Path) -> Recipe:
         raise ValueError(f"{folder} holds no weights of a drawer: no config.json that names a recipe")
     try:
         recipe = Recipe.from_dict(config["recipe"])
+        _check(recipe, config["recipe"])
         recipe.renderer()
         return recipe
     except Exception as error:  # of a foreign recipe anything may be wrong
         raise ValueError(f"{folder / 'config.json'} describes no recipe of this version: {error}") from None
 
 
+def _check(group, values: dict, within: str = "") -> None:
+    """Refuse what a recipe, or a group of its options, from a stranger must not say: other types, what would
+    run a module's code, or fill the memory.
+    """
+    hints = get_type_hints(type(group))
+    for name, value in values.items():
+        part = getattr(group, name)
+        if is_dataclass(part):
+            _check(part, value, name)
+            continue
+        try:
+            check_type(part, hints[name], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+        except TypeCheckError:
+            raise TypeError(f"{name} is {value!r}, which is no {hints[name]}") from None
+        if name == "env" and ":" in value:
+            raise ValueError(f"env {value!r} would import a module: import that first, then name the id")
+        length = within == "train" or name in ("steps", "crops")  # of trainings alone
+        for number in np.ravel(value) if isinstance(value, (int, float, list)) and not length else ():
+            if not 0 <= number <= LARGEST:
+                raise ValueError(f"{name} is {value}; the least is 0, the most {LARGEST}")
+
+
 def write_config(folder: Path, **sections) -> None:
     """Put sections into ``config.json``, keeping its others."""
     config = {"version": VERSION} | read_config(folder) | sections
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "config.tmp"
-    temporary.write_text(json.dumps(config, indent=1) + "\n")
-    temporary.replace(folder / "config.json")
+    write_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
 
 
 def claim(folder: Path, recipe: Recipe) -> None:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
+from drawenv.files import whole
 from drawenv.pens import Pen, in_strokes, pens_of_strokes
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
@@ -18,6 +19,7 @@ from drawenv.renderers.color import hexadecimal
 from drawenv.settle import settled
 
 Background = Literal["white", "black", "transparent"]
+MAX_SIZE = 20_000  # px of the longer side
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +84,11 @@ class Drawing:
             every: strokes from one frame to the next; the last shows them all.
 
         Raises:
-            ValueError: ``size`` is not a positive number.
+            ValueError: ``size`` is less than 1 or more than ``MAX_SIZE``.
         """
         size = max(self.sides) if size is None else size
-        if size < 1:
-            raise ValueError(f"size must be at least 1 pixel, got {size}")
+        if not 1 <= size <= MAX_SIZE:
+            raise ValueError(f"size must be from 1 to {MAX_SIZE} pixels, got {size}")
         canvas = self.renderer.blank(1, size)
         frames = [self._picture(canvas)]
         for done, action in enumerate(self.actions, 1):
@@ -186,7 +188,7 @@ class Drawing:
                 "renderer": self.renderer.name,
                 "options": self.renderer.config(),
                 "names": spec.names,
-                "actions": np.asarray(self.actions, float).round(8).tolist(),
+                "actions": [[float(str(value)) for value in action] for action in self.actions],
                 "physical": spec.to_physical(self.actions).astype(float).round(3).tolist(),
             },
             indent=1,
@@ -213,7 +215,8 @@ class Drawing:
             raise ValueError(f"cannot save as {path.suffix!r}; use one of {' '.join(FORMATS)}")
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
-        FORMATS[path.suffix.lower()](self, path, size, pieces, background)
+        with whole(path) as beside:
+            FORMATS[path.suffix.lower()](self, beside, size, pieces, background)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -226,9 +229,9 @@ class Drawing:
             data = json.loads(Path(path).read_text())
             renderer = RENDERERS[data["renderer"]](**data["options"])
             actions = np.array(data["actions"], np.float32).reshape(-1, len(renderer.action_spec))
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(actions, renderer)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a drawing saved by drawenv: {error!r}") from None
-        return cls(actions, renderer)
 
 
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from drawenv.compiled import compiled
 
 _BLOCK = 16_384  # squares of 255 whose sum an int32 holds, which adds twice as fast as an int64
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _block_error(a, b):
     total = np.int32(0)
     for j in range(a.shape[0]):
@@ -17,7 +18,7 @@ def _block_error(a, b):
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _squared_error(a, b, out):
     for i in range(a.shape[0]):
         total = np.int64(0)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from drawenv.files import write_whole
 from scripts.common import Device, machine, prepare, run
 
 
@@ -169,7 +170,7 @@ def main(arguments: Arguments) -> None:
     )
     result = {"machine": machine(), "rows": rows}
     if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+        write_whole(arguments.out, json.dumps(result, indent=1) + "\n")
     if arguments.json:
         print(json.dumps(result))
         return

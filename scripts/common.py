@@ -9,8 +9,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 # Without these the C library hands large tensors back to the system after every operation, and
 # the page faults cost more than the arithmetic: twice the time for the same training step.
@@ -34,6 +35,7 @@ def run(main: Callable, arguments: type, parse: Callable | None = None) -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])
     import tyro
 
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")  # of names that are no UTF-8
     try:
         main((parse or tyro.cli)(arguments))
     except Exception as error:
@@ -86,8 +88,10 @@ def provenance(seed: int) -> dict:
 def print_result(result: dict, as_json: bool, out: Path | None) -> None:
     """Print figures, line by line or as one JSON object, and write that to a file if one is given."""
     if out:
+        from drawenv.files import write_whole
+
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n")
+        write_whole(out, json.dumps(result, indent=1) + "\n")
     if as_json:
         print(json.dumps(result))
         return
@@ -184,6 +188,7 @@ def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
     import numpy as np
     from PIL import Image
 
+    from drawenv.files import whole
     from drawenv.renderers.base import side_by_side
     from drawenv.targets.pictures import squares
 
@@ -209,4 +214,5 @@ def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
     picture = Image.fromarray(np.concatenate(lines))
     path.parent.mkdir(parents=True, exist_ok=True)
     colors = 64 if drawn.shape[0] == 1 else 256
-    picture.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
+    with whole(path) as beside:
+        picture.quantize(colors, dither=Image.Dither.NONE).save(beside, optimize=True)

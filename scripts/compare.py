@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from drawenv.files import write_whole
 from scripts.common import Device, run, save_sheet, together, versions
 
 CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
@@ -231,7 +232,7 @@ def main(arguments: Arguments) -> None:
         if reference.exists():
             results["reference"] = json.loads(reference.read_text())["mse"]
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(results) + "\n")
+        write_whole(out, json.dumps(results) + "\n")
         drawn = figure.with_stem(f"{figure.stem}-drawings")
         draw_examples([folders[name] for name in folders if name.endswith("-0")], results["targets"], drawn)
         print(f"-> {drawn}")

@@ -79,6 +79,14 @@ def paper(mm: str | None) -> tuple[float, float] | None:
     return float(sides[1]), float(sides[2])
 
 
+def real(path: Path) -> Path:
+    """A file's own path; of what can be none, for instance a link to itself, the path given."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path.absolute()
+
+
 def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Path]]:
     """For each picture the files that its drawing becomes, by what they hold.
 
@@ -88,7 +96,7 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
     from drawenv.drawing import FORMATS
 
     out = arguments.out or Path()
-    images = list({path.resolve(): path for path in arguments.images}.values())  # each file once
+    images = list({real(path): path for path in arguments.images}.values())  # each file once
     one_file = out.suffix.lower() in FORMATS
     if out.suffix[1:].isalpha() and not one_file and not out.is_dir():
         raise ValueError(f"{out} is neither a folder nor a file that can be written: {' '.join(FORMATS)}")
@@ -108,22 +116,25 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
             files[path]["rooms"] = file.with_suffix(".rooms.json")
     written = [file for some in files.values() for file in some.values()]
     written += [arguments.sheet] if arguments.sheet else []
-    own = {path.resolve() for path in images}
+    own = {real(path) for path in images}
     for file in written:
-        if file.resolve() in own:
+        if real(file) in own:
             raise ValueError(f"{file} is one of the pictures and would be overwritten: give another name")
-    if len({file.resolve() for file in written}) < len(written):
+    if len({real(file) for file in written}) < len(written):
         raise ValueError("two of the files to write have one name: give --sheet or -o another")
     return files
 
 
 def main(arguments: Arguments) -> None:
     from agents import Drawer
+    from drawenv.files import write_whole
     from drawenv.graph import graph
     from drawenv.plot import on_paper, to_svg, travel
     from drawenv.targets.pictures import is_photograph, line_sketch
     from drawenv.tasks.rooms import rooms
 
+    if not arguments.images:
+        raise ValueError("no pictures to draw: name some")
     # One picture at a time: more threads only wait for each other.
     device = prepare(arguments.device, threads=1)
     drawer = Drawer.from_pretrained(arguments.recipe, device)
@@ -170,7 +181,7 @@ def main(arguments: Arguments) -> None:
             note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
             if sheet_of_paper:
                 pens = on_paper(drawing, sheet_of_paper, arguments.pen)
-                to["drawing"].write_text(to_svg(pens, sheet_of_paper))
+                write_whole(to["drawing"], to_svg(pens, sheet_of_paper))
                 note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
             else:
                 drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
@@ -180,10 +191,10 @@ def main(arguments: Arguments) -> None:
             if "gif" in to:
                 drawing.save(to["gif"], background=arguments.background)
             if "graph" in to:
-                to["graph"].write_text(json.dumps(graph(drawing.pens())) + "\n")
+                write_whole(to["graph"], json.dumps(graph(drawing.pens())) + "\n")
             if "rooms" in to:
                 found = [room._asdict() for room in rooms(drawing)]
-                to["rooms"].write_text(json.dumps(found, indent=1) + "\n")
+                write_whole(to["rooms"], json.dumps(found, indent=1) + "\n")
             if arguments.sheet:
                 pairs.append(([drawer.read(source, invert)], drawing))
             drawn += 1

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from drawenv.files import write_whole
 from scripts.common import Device, prepare, progress, provenance, run
 
 # Rounds of redrawing and gradient steps after them.
@@ -120,14 +121,14 @@ def main(arguments: Arguments) -> None:
                     "milliseconds": figures["seconds_per_image"] * 1e3,
                 }  # fmt: skip
                 arguments.out.parent.mkdir(parents=True, exist_ok=True)
-                arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+                write_whole(arguments.out, json.dumps(results, indent=1) + "\n")
             bar.update(task, advance=1, note=f"{name}, random starts")
             curves = isinstance(drawer.renderer, BezierRenderer) and not recipe.stride
             if curves and "random starts" not in rows:
                 few, starts = (2, 1) if debug else (50, arguments.starts)
                 images = pictures.spread(few).images
                 rows["random starts"] = found(recipe, images, starts, arguments.seed, device)
-                arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+                write_whole(arguments.out, json.dumps(results, indent=1) + "\n")
     for name, rows in results["recipes"].items():
         for key, row in rows.items():
             print(f"{name:12} {key:14} {row['mse_over_blank']:.4f} of blank, {row['milliseconds']:.1f} ms")

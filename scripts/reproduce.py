@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from drawenv.files import write_whole
 from scripts.common import Device, run, together, versions
 from scripts.compare import train
 
@@ -100,7 +101,7 @@ def rerun(table: str, arguments: Arguments) -> dict:
         rows.append({"label": row.label, "seeds": figures})
     results = {"command": f"scripts/reproduce.py {table} --rerun", "versions": versions(), "rows": rows}
     arguments.results.mkdir(parents=True, exist_ok=True)
-    (arguments.results / f"{table}.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_whole(arguments.results / f"{table}.json", json.dumps(results, indent=1) + "\n")
     return results
 
 

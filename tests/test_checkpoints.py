@@ -56,7 +56,7 @@ def test_draw_any_picture(saved, rng):
     drawing = drawer.draw(picture)
     assert drawing.actions.dtype == np.float32 and drawing.actions.shape[1] == 7
     assert drawing.render(100).shape == (100, 100)
-    with pytest.raises(ValueError, match="refine must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="refine must be from 0 to 1000, got -1"):
         drawer.draw(picture, refine=-1)
 
 

@@ -21,6 +21,7 @@ from agents.evaluate import evaluate
 from agents.recipes import Recipe
 from agents.train import held_out
 from agents.weights import read_config, save_weights, write_config
+from drawenv.files import whole
 
 HYPERPARAMETERS = Path(__file__).parent / "ppo.yml"
 
@@ -66,8 +67,8 @@ class _Validate(BaseCallback):
         with open(self.out / "log.jsonl", "a") as log:
             log.write(json.dumps(self.row) + "\n")
         self.logger.record("mse/renderer", error)
-        self.model.save(self.out / "training.tmp.zip")
-        (self.out / "training.tmp.zip").replace(self.out / "training.zip")
+        with whole(self.out / "training.zip") as beside:
+            self.model.save(beside)
         write_config(self.out, seconds=seconds)
         return True
 

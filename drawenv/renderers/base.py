@@ -87,6 +87,12 @@ class Renderer:
         """The pen's path of each action ``[n, ...]``, float32 ``[points, 2]`` in px; with ``has_paths``."""
         raise NotImplementedError
 
+    def from_curves(self, curves: np.ndarray) -> np.ndarray:
+        """The physical values of actions that draw quadratic curves: float32 ``[n, 7]``, x0 y0 x1 y1 x2 y2
+        thickness in px, to ``[n, len(action_spec)]``; with ``has_paths``, if pens are to be drawn by it.
+        """
+        raise NotImplementedError
+
     def widths(self, actions: np.ndarray) -> np.ndarray:
         """How wide the pen of each action is, ``[n]`` in px; 1 if nothing else is said."""
         return np.ones(len(actions), np.float32)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.compiled import compiled
 from drawenv.renderers.base import UNIT, Compose, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
 
@@ -14,7 +14,7 @@ _MAX_SEGMENTS = 64
 _FAR = np.float32(1e9)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _draw_curves(canvas, curves, colors, over):
     """Draw curves[i] on canvas[i].
 
@@ -163,7 +163,6 @@ class BezierRenderer(Renderer):
         return type(self)(self.thickness and self.thickness * scale, page)
 
     def from_curves(self, curves: np.ndarray) -> np.ndarray:
-        """Actions that draw quadratic curves ``[n, 7]``, see ``curves``: their physical values."""
         return curves[:, : len(self.action_spec)]
 
     def curves(self, actions: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from drawenv.compiled import compiled
 
 _CHORDS = 6  # of a curve; those of pens are short
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw_owned(curves, pens, best, owner, place, other):
     """Draw curves by max, and note whose ink a pixel shows.
 
@@ -55,7 +56,7 @@ def _draw_owned(curves, pens, best, owner, place, other):
             ax, ay = bx, by
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _gather(curves, pens, target, best, owner, place, other, gradient, saved):
     """Sum over pixels: gradients of the squared error, what each pen saves of it; returns the error."""
     half, one = np.float32(0.5), np.float32(1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.compiled import compiled
 from drawenv.renderers.base import UNIT, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
 from drawenv.renderers.rectangle import cover
@@ -14,7 +14,7 @@ from drawenv.renderers.rectangle import cover
 VIEWS = np.array([[0, 1, 2], [2, 1, 0], [0, 2, 1]])  # front, side, top
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw_prisms(canvas, boxes, colors):
     """Put boxes[i] into scene canvas[i].
 

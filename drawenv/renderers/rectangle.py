@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from drawenv.actions import ActionSpec, Parameter
+from drawenv.compiled import compiled
 from drawenv.renderers.base import UNIT, Compose, Renderer
 from drawenv.renderers.color import LAB, hexadecimal, lab_to_rgb
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cover(low, high, first, out):
     """out[i] = the share of pixel first + i that lies between low and high."""
     for i in range(len(out)):
@@ -18,7 +18,7 @@ def cover(low, high, first, out):
         out[i] = max(min(high, at + np.float32(1)) - max(low, at), np.float32(0))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw_boxes(canvas, boxes, colors, hollow):
     """Paint boxes[i] over canvas[i].
 

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from drawenv.targets.base import check_split
 
@@ -170,16 +170,16 @@ def _open(path: Path) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured here
             image = Image.open(path)
         with image:
-            if image.size[0] * image.size[1] > MAX_PIXELS:
-                raise ValueError(
-                    f"{path} has {image.size[0]}x{image.size[1]} pixels; the most is "
-                    f"{MAX_PIXELS // 1_000_000} megapixels: make it smaller first"
-                )
-            return ImageOps.exif_transpose(image).copy()
+            if image.size[0] * image.size[1] <= MAX_PIXELS:
+                return ImageOps.exif_transpose(image).copy()
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} is too large: {error}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError) as error:
+    except Exception as error:  # of a broken file a decoder raises anything
         raise ValueError(f"{path} cannot be read as a picture: {error}") from None
+    raise ValueError(
+        f"{path} has {image.size[0]}x{image.size[1]} pixels; the most is {MAX_PIXELS // 1_000_000} "
+        "megapixels: make it smaller first"
+    )
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from drawenv.compiled import compiled
 from drawenv.drawing import draw_kept
 from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer
 from drawenv.renderers.color import rgb_to_lab
@@ -15,7 +15,7 @@ from drawenv.tasks.boxes import box_scores
 _TEST_SIZE, _TEST_SEED = 1000, 3_333
 
 
-@njit(cache=True)
+@compiled
 def _stack(rng: np.random.Generator, most: int) -> np.ndarray:
     """``most`` touching boxes at most, low and high corners ``[k, 6]``: see ``Blocks``."""
     boxes = np.empty((most, 6))
