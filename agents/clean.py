@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.canvas import to_unit
 from agents.data import random_crop
+from drawenv.files import whole
 from drawenv.targets.dirt import any_dirt, soiled
 
-# Of the crops it learns from; every fourth batch is of four times as many, half as large.
+# Of the crops it learns from; of other sides so many as have as many pixels.
 SIDE, BATCH = 128, 16
+SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
+THICK = 33  # px: what is thinner is a line, what is not is paper
 LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
-SAME = 0.03  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
+SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
 CHECKS = 20  # in a run the state is saved so often
 
 
@@ -33,9 +37,9 @@ class _Two(nn.Sequential):
 
 
 class CleanNetwork(nn.Module):
-    """A U-net of a page's ink: ``[B, 1, H, W]`` in [0, 1], sides multiples of 16, to logits of the clean ink.
+    """A U-net of what ``levelled`` gives, ``[B, 2, H, W]``, sides multiples of 16: logits of the clean ink.
 
-    It says what to change: at first a page stays as it is.
+    It says what to change: at first a page stays as it is, its ink made full.
 
     Args:
         width: channels at half the page's resolution; twice as many at each half of it.
@@ -44,35 +48,63 @@ class CleanNetwork(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width]
-        self.down = nn.ModuleList(map(_Two, [4, *widths], widths))
+        self.down = nn.ModuleList(map(_Two, [8, *widths], widths))
         self.up = nn.ModuleList(_Two(w + v, v) for v, w in pairwise(widths))
         self.last = nn.Conv2d(width, 4, 3, padding=1)
+        cast(Any, self).to(memory_format=torch.channels_last)  # on processors a quarter faster
 
     def forward(self, x: Tensor) -> Tensor:
-        page, x, seen = x, F.pixel_unshuffle(x, 2), []
+        full, x, seen = x[:, 1:], F.pixel_unshuffle(x, 2), []
+        x = x.contiguous(memory_format=torch.channels_last)
         for level, layer in enumerate(self.down):
             x = layer(F.max_pool2d(x, 2) if level else x)
             seen.append(x)
         for layer, beside in zip(reversed(self.up), reversed(seen[:-1]), strict=True):
             x = layer(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
-        return F.pixel_shuffle(self.last(x), 2) + 4 * (page - 0.5)
+        return F.pixel_shuffle(self.last(x), 2) + 4 * (full - 0.5)
+
+
+def _level(page: np.ndarray) -> tuple[float, np.ndarray]:
+    """How strong the ink of a page ``[H, W]`` in [0, 1] is, and its paper ``[H, W]``."""
+    smooth = gaussian_filter(page, 0.7)
+    paper = grey_opening(smooth, THICK)
+    lines = smooth - paper
+    strong = lines >= np.quantile(lines, 0.9995) / 2
+    return max(float(np.median((page - paper)[strong])), 1 / 255), paper
+
+
+def levelled(ink: np.ndarray) -> np.ndarray:
+    """A page uint8 ``[H, W]``, light on black, as float32 ``[2, H, W]``: as it is, and without its paper and
+    with its ink made full. How faint ink is shows in the whole page, not in what a network sees of it.
+    """
+    page = ink / np.float32(255)
+    level, paper = _level(page)
+    return np.stack([page, np.clip((page - paper) / level, 0, 1.25)])
+
+
+def full(ink: np.ndarray) -> np.ndarray:
+    """A clean page uint8 ``[H, W]`` with its ink made full, likewise: a crop of gray lines alone could be of
+    faint ones.
+    """
+    page = ink / np.float32(255)
+    level, _ = _level(page)
+    return (np.clip(page / level, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 @torch.no_grad()
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
-    device, out = next(network.parameters()).device, np.empty_like(ink)
+    device, out, page = next(network.parameters()).device, np.empty_like(ink), levelled(ink)
     for top in range(0, ink.shape[0], TILE):
         for left in range(0, ink.shape[1], TILE):
             first = [max(at - MARGIN, 0) for at in (top, left)]
-            part = ink[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
-            right, below = -part.shape[1] % 16, -part.shape[0] % 16
-            padded = np.pad(part, ((0, below), (0, right)), "edge")[None, None]
-            shown = (
-                torch.sigmoid(network(to_unit(padded, device))).mul(255).round().byte().cpu().numpy()[0, 0]
-            )
+            part = page[:, first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
+            right, below = -part.shape[2] % 16, -part.shape[1] % 16
+            padded = np.pad(part, ((0, 0), (0, below), (0, right)), "edge")[None]
+            shown = torch.sigmoid(network(torch.from_numpy(padded).to(device)))
+            pixels = shown.mul(255).round().byte().cpu().numpy()[0, 0]
             own = out[top : top + TILE, left : left + TILE]
-            own[:] = shown[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
+            own[:] = pixels[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
     change, whole = (np.square(x, dtype=np.float32).sum() for x in (out.astype(np.float32) - ink, ink))
     return ink if change < SAME * whole else out
 
@@ -81,13 +113,15 @@ def dirty_crop(
     pictures: np.ndarray, rng: np.random.Generator, side: int = SIDE
 ) -> tuple[np.ndarray, np.ndarray]:
     """A part of a picture uint8 ``[N, 1, H, W]`` with dirt, and without, each uint8 ``[side, side]``; one in
-    twelve is blank paper.
+    twelve is blank paper, on both sides: ink that shows through it alone could be faint ink.
     """
     blank = rng.random() < 1 / 12
     ink = np.zeros((side, side), np.uint8) if blank else random_crop(pictures, side, rng, 0.5)
     strengths = any_dirt(rng)
+    if blank:
+        strengths.pop("bled", None)
     other = random_crop(pictures, side, rng, 0.5) if "bled" in strengths else None
-    return soiled(ink, rng, strengths, other), ink
+    return soiled(ink, rng, strengths, other), full(ink)
 
 
 def clean_error(network: CleanNetwork, pictures: np.ndarray, n: int = 256) -> float:
@@ -109,7 +143,7 @@ def fit_cleaner(
     Args:
         network: changed in place.
         pictures: clean ones, uint8 ``[N, 1, H, W]``, light ink on black.
-        crops: how many it learns from, four of half the side counted as one.
+        crops: how many it learns from; larger and smaller ones count by their pixels.
         seed: of crops and dirt.
         state_file: what to resume from, if it is there.
         report: called with the crops seen and the loss of the last batch.
@@ -125,11 +159,11 @@ def fit_cleaner(
     rng = np.random.default_rng((seed, seen))
     every = max(crops // CHECKS // BATCH, 1) * BATCH
     while seen < crops:
-        side, n = (SIDE, BATCH) if seen // BATCH % 4 else (SIDE // 2, 4 * BATCH)
-        pairs = [dirty_crop(pictures, rng, side) for _ in range(n)]
-        dirty, wanted = map(np.stack, zip(*pairs, strict=True))
-        logits = network(to_unit(dirty[:, None], device))
-        loss = F.binary_cross_entropy_with_logits(logits, to_unit(wanted[:, None], device))
+        side = SIDES[seen // BATCH % len(SIDES)]
+        pairs = [dirty_crop(pictures, rng, side) for _ in range(max(BATCH * SIDE**2 // side**2, 1))]
+        dirty = torch.from_numpy(np.stack([levelled(crop) for crop, _ in pairs])).to(device)
+        wanted = torch.from_numpy(np.stack([ink for _, ink in pairs])[:, None]).to(device) / 255
+        loss = F.binary_cross_entropy_with_logits(network(dirty), wanted)
         optimizer.param_groups[0]["lr"] = LR * min(seen / BATCH / 200 + 0.01, 1.0, 1.5 * (1 - seen / crops))
         optimizer.zero_grad()
         loss.backward()
@@ -140,6 +174,6 @@ def fit_cleaner(
             report(seen, loss.item())
         if seen % every == 0:
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "crops": seen}
-            torch.save(state, state_file.with_suffix(".tmp"))
-            state_file.with_suffix(".tmp").replace(state_file)
+            with whole(state_file) as beside:
+                torch.save(state, beside)
     network.requires_grad_(False).eval()

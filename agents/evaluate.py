@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from agents.autotrace import pens_of_autotrace
@@ -64,8 +65,7 @@ def evaluate(
         strokes: at most, of a picture or a window; the recipe's if None.
         order: of sliding recipes, of the windows.
         pens: measure the drawings' pens, too; where the targets know theirs it is always done.
-        settle: settle pens first (``drawenv.settle``) on what their drawing was made of, the rival's, too;
-            where pictures have another size than drawings it is not done.
+        settle: settle pens first (``drawenv.settle``) on what their drawing was made of, the rival's, too.
         size: of sliding recipes, side of the pictures in px; 512 if None.
 
     Returns:
@@ -119,7 +119,10 @@ def evaluate(
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
         elif recipe.stride:
-            drawn = [draw_any_size(agent, wanted[0, 0], effort, refine, 1.0, stride, strokes, order, log=log)]
+            scale = None if recipe.clean.crops else 1.0  # clean lines are drawn at their scale
+            drawn = [
+                draw_any_size(agent, wanted[0, 0], effort, refine, scale, stride, strokes, order, log=log)
+            ]
         else:
             drawn = draw(agent, wanted, effort, refine, prune, strokes)
             if wanted.shape[2:] == drawn[0].sides and wanted.shape[1] == 1:
@@ -160,7 +163,11 @@ def _errors(
     if agent.recipe.stride:
         shown = drawings[0].render()[None, None]
         device = next(canvas.parameters()).device if canvas else "cpu"
-        imagined = imagine_page(canvas, log, images.shape[2:], device)[None, None] if canvas else None
+        imagined = None
+        if canvas:
+            seen = cast(np.ndarray, drawings[0].picture).shape
+            page = Image.fromarray(imagine_page(canvas, log, seen, device))
+            imagined = np.asarray(page.resize(images.shape[:1:-1], Image.Resampling.BILINEAR))[None, None]
     else:
         actions, keep = stacked([drawing.actions for drawing in drawings])
         before = renderer.blank(len(images), images.shape[-1])

@@ -24,7 +24,7 @@ Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
 INK = 0.02  # windows with less of it are skipped
 SEEN = 1_024  # px: so large is a large picture seen at first
-SMALL = 128  # px: no picture is made smaller
+SMALL = 48  # px: no picture is made smaller
 THIN, USUAL, WIDE = 1.5, 3.0, 4.5  # px: widths of lines
 CHUNK = 256  # windows drawn at a time at most, which bounds the memory
 

@@ -261,7 +261,13 @@ _ALL = (
         drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
         data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
     ),
-    replace(_LINES, price=2.0, clean=CleanOptions(crops=90_000)),
+    Recipe(
+        "omniglot-spline", env="SplineCanvas-v0", targets="omniglot", canvas=CanvasOptions(steps=6_000),
+        drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
+        data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7), price=8.0,
+        train=TrainOptions(pictures=300_000, fewest=1),
+    ),
+    replace(_LINES, price=2.0, clean=CleanOptions(crops=64_000)),
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4),
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4))),
@@ -282,7 +288,7 @@ _ALL = (
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=400_000),
+        train=TrainOptions(pictures=1_000_000),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

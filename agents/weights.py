@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
@@ -119,7 +120,8 @@ def _check(group, values: dict, within: str = "") -> None:
             check_type(part, hints[name], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
         except TypeCheckError:
             raise TypeError(f"{name} is {value!r}, which is no {hints[name]}") from None
-        if name == "env" and ":" in value:
+        module, colon, _ = value.partition(":") if name == "env" else ("", "", "")
+        if colon and module not in sys.modules:
             raise ValueError(f"env {value!r} would import a module: import that first, then name the id")
         length = within == "train" or name in ("steps", "crops")  # of trainings alone
         for number in np.ravel(value) if isinstance(value, (int, float, list)) and not length else ():

@@ -86,7 +86,8 @@ def write_sheet(
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
         if recipe.stride:
-            drawing = draw_any_size(agent, wanted[0], effort, refine, 1.0, strokes=strokes, **sliding)
+            scale = None if recipe.clean.crops else 1.0
+            drawing = draw_any_size(agent, wanted[0], effort, refine, scale, strokes=strokes, **sliding)
         else:
             (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)
         hints = [] if pictures.hints is None else [wanted]

@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from agents import Drawer, get_recipe
-from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner
+from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner, levelled
 from agents.draw import draw_any_size
-from agents.page import SEEN, USUAL, at_its_scale
+from agents.page import SEEN, SMALL, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.metrics import iou, mse
 from drawenv.middle_lines import line_width
@@ -80,11 +80,23 @@ def test_lines_are_sketches_and_sheets(data):
 def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size():
     torch.manual_seed(0)
     network = CleanNetwork(4)
-    for shape in ((1, 1), (33, 70), (128, 128)):
+    assert clean(network, np.zeros((1, 1), np.uint8)).shape == (1, 1)
+    for shape in ((33, 70), (128, 128)):
         ink = page(*shape)
         shown = clean(network, ink)
         assert shown.shape == shape and shown.dtype == np.uint8
-        assert ((shown > 127) == (ink > 127)).all()
+        assert ((shown > 127) == (ink > 127)).mean() > 0.99
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
+def test_ink_is_made_full_and_paper_taken_off(share):
+    ink = page(200, 300)
+    shade = np.linspace(0, 60, 300)[None]
+    given, full = levelled((ink * share * (1 - 60 / 255) + shade).astype(np.uint8))
+    assert given.max() <= 1 and full[ink == 255].mean() > 0.9 and full[ink == 0].mean() < 0.05
+    clean_page = levelled(ink)
+    assert np.abs(clean_page[1].clip(0, 1) - clean_page[0]).mean() < 0.005
+    assert not levelled(np.zeros((40, 40), np.uint8)).any()
 
 
 def test_parts_of_a_large_page_join():
@@ -131,6 +143,7 @@ def test_pages_are_seen_at_the_scale_of_their_lines():
 
     small = page(128, 128, 3)
     assert at_its_scale(look, small) is small and seen == [128]
+    assert at_its_scale(look, page(64, 64, 6)).shape == (SMALL, SMALL)
     large = at_its_scale(look, page(2_000, 3_000, 30))
     assert 0.5 * USUAL < line_width(large) < 2 * USUAL and max(large.shape) < 500
     seen.clear()

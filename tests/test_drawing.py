@@ -24,7 +24,7 @@ def test_frames_grow_to_the_picture(drawing):
     assert len(frames) == len(drawing) + 1 == 6
     assert frames[0].max() == 0 and all((b >= a).all() for a, b in pairwise(frames))
     np.testing.assert_array_equal(frames[-1], drawing.render(64))
-    with pytest.raises(ValueError, match="at least 1 pixel"):
+    with pytest.raises(ValueError, match="size must be from 1"):
         drawing.render(0)
 
 
