@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
@@ -107,8 +106,8 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def _check(group, values: dict, within: str = "") -> None:
-    """Refuse what a recipe, or a group of its options, from a stranger must not say: other types, what would
-    run a module's code, or fill the memory.
+    """Refuse what a recipe, or a group of its options, from a stranger must not say: other types, or what
+    would fill the memory.
     """
     hints = get_type_hints(type(group))
     for name, value in values.items():
@@ -120,9 +119,6 @@ def _check(group, values: dict, within: str = "") -> None:
             check_type(part, hints[name], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
         except TypeCheckError:
             raise TypeError(f"{name} is {value!r}, which is no {hints[name]}") from None
-        module, colon, _ = value.partition(":") if name == "env" else ("", "", "")
-        if colon and module not in sys.modules:
-            raise ValueError(f"env {value!r} would import a module: import that first, then name the id")
         length = within == "train" or name in ("steps", "crops")  # of trainings alone
         for number in np.ravel(value) if isinstance(value, (int, float, list)) and not length else ():
             if not 0 <= number <= LARGEST:

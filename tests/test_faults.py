@@ -120,7 +120,7 @@ def test_json_comes_back_exactly(tmp_path, rng):
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        (("env",), "this:X-v0", "would import a module"), (("env",), "No-v0", "No"),
+        (("env",), "No-v0", "No"),
         (("drawer", "hidden"), 10**12, "hidden is"), (("strokes",), float("inf"), "strokes is"),
         (("canvas", "dots"), 10**9, "dots is"), (("size",), -64, ""), (("drawer", "side"), "x", ""),
         (("levels",), 3, ""), (("env",), 7, ""),
@@ -137,6 +137,15 @@ def test_configs_of_strangers_are_checked(small, tmp_path, path, value, told):
     file.write_text(json.dumps(config))
     with pytest.raises(ValueError, match=f"config.json.*{told}"):
         Drawer.from_pretrained(tmp_path)
+
+
+def test_a_config_from_the_hub_imports_no_module(small, tmp_path, monkeypatch):
+    small.save_pretrained(tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(file.read_text().replace("BezierThickCanvas-v0", "this:X-v0"))
+    monkeypatch.setattr("agents.agent.snapshot_download", lambda *_, **__: tmp_path)
+    with pytest.raises(ValueError, match="would import a module: env 'this:X-v0'"):
+        Drawer._from_pretrained(model_id="some/one")
 
 
 def test_weights_that_are_no_numbers_are_refused(small, tmp_path):
