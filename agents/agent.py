@@ -133,9 +133,9 @@ class Drawer(ModelHubMixin):
                 allow_patterns=["*.safetensors", "config.json"],
             )
             folder = Path(downloaded)
-            env = weights.read_config(folder).get("recipe", {}).get("env")
-            if ":" in str(env):  # a folder of one's own may
-                raise ValueError(f"config.json of {model_id} would import a module: env {env!r}")
+            named = weights.read_config(folder).get("recipe")
+            if isinstance(named, dict) and ":" in str(named.get("env")):  # a folder of one's own may
+                raise ValueError(f"config.json of {model_id} would import a module: env {named['env']!r}")
         recipe, config = weights.read_recipe(folder), weights.read_config(folder)
         try:
             drawer = cls.new(recipe, config.get("version", 1))

@@ -231,6 +231,12 @@ _LINES = Recipe(
 
 _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
 
+_OMNIGLOT = Recipe(
+    "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
+    drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
+    data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
+)  # fmt: skip
+
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
@@ -256,16 +262,10 @@ _ALL = (
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
         train=TrainOptions(pictures=400_000, fewest=4),
     ),
-    Recipe(
-        "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
-        drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
-        data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
-    ),
-    Recipe(
-        "omniglot-spline", env="SplineCanvas-v0", targets="omniglot", canvas=CanvasOptions(steps=6_000),
-        drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
-        data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7), price=8.0,
-        train=TrainOptions(pictures=300_000, fewest=1),
+    _OMNIGLOT,
+    replace(
+        _OMNIGLOT, name="omniglot-spline", env="SplineCanvas-v0", price=8.0,
+        canvas=CanvasOptions(steps=6_000), train=TrainOptions(pictures=300_000, fewest=1),
     ),
     replace(_LINES, price=2.0, clean=CleanOptions(crops=64_000)),
     _SKETCH,
