@@ -69,7 +69,7 @@ def _level(page: np.ndarray) -> tuple[float, np.ndarray]:
     smooth = gaussian_filter(page, 0.7)
     paper = grey_opening(smooth, THICK)
     lines = smooth - paper
-    strong = lines >= np.quantile(lines, 0.9995) / 2
+    strong = lines >= 0.7 * np.quantile(lines, 0.9995)  # not rulings, nor what shows through from behind
     return max(float(np.median((page - paper)[strong])), 1 / 255), paper
 
 
