@@ -116,7 +116,7 @@ def draw_any_size(
         log: for ``imagine_page``.
 
     Returns:
-        The drawing, on a page of the picture's own size. It knows the picture as the agent drew it.
+        The drawing, on a page of the picture's own size. It knows the picture as the agent saw it.
 
     Raises:
         ValueError: the recipe does not slide, or an option is out of range.
@@ -139,9 +139,9 @@ def draw_any_size(
         goal = agent.goal(ink[None, None])
         return ink if goal is None else goal[0, 0]
 
-    goal = at_its_scale(look, ink) if scale is None else look(shrink(ink, scale))
+    goal, seen = at_its_scale(look, ink) if scale is None else [look(shrink(ink, scale))] * 2
     drawing = draw_page(
         choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
         effort if agent.redraws else 0, order, recipe.size, recipe.price, ink.shape, report, log,
     )  # fmt: skip
-    return replace(drawing, picture=goal)
+    return replace(drawing, picture=seen)

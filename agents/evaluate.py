@@ -119,7 +119,7 @@ def evaluate(
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]
         elif recipe.stride:
-            scale = None if recipe.clean.crops else 1.0  # clean lines are drawn at their scale
+            scale = recipe.measured_scale
             drawn = [
                 draw_any_size(agent, wanted[0, 0], effort, refine, scale, stride, strokes, order, log=log)
             ]
@@ -165,8 +165,7 @@ def _errors(
         device = next(canvas.parameters()).device if canvas else "cpu"
         imagined = None
         if canvas:
-            seen = cast(np.ndarray, drawings[0].picture).shape
-            page = Image.fromarray(imagine_page(canvas, log, seen, device))
+            page = Image.fromarray(imagine_page(canvas, log, device))
             imagined = np.asarray(page.resize(images.shape[:1:-1], Image.Resampling.BILINEAR))[None, None]
     else:
         actions, keep = stacked([drawing.actions for drawing in drawings])

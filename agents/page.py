@@ -207,7 +207,7 @@ def shrink(ink: np.ndarray, scale: float) -> np.ndarray:
     return np.asarray(Image.fromarray(ink).resize(sides[::-1], filter))
 
 
-def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> np.ndarray:
+def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A picture in the size that suits its lines: those of about 3 px are most like what was learned, and so
     is the dirt beside them. A large one is first seen small, and larger while its lines are too thin.
 
@@ -216,20 +216,21 @@ def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> n
         ink: uint8 ``[H, W]``, light on black.
 
     Returns:
-        What ``look`` made of it in that size.
+        What ``look`` made of it in that size, and in the largest one in which it was seen.
     """
     scale = max(max(ink.shape) / SEEN, 1.0)
     seen = look(shrink(ink, scale))
     while scale > 1 and line_width(seen) < THIN:
         scale = max(scale / 2, 1.0)
         seen = look(shrink(ink, scale))
+    largest = seen
     for _ in range(3):  # of lines much too wide the width is a guess
         width, most = line_width(seen), max(ink.shape) / SMALL
         if width <= WIDE or scale >= most:
             break
         scale = min(scale * width / USUAL, most)
         seen = look(shrink(ink, scale))
-    return seen
+    return seen, largest
 
 
 def draw_page(
@@ -254,7 +255,8 @@ def draw_page(
         sides: height and width in px of the page that the drawing is for, of which ``ink`` is a copy in
             another size; its own if None.
         report: called with (windows done, of how many).
-        log: a list to which groups of windows and their strokes are added, for ``imagine_page``.
+        log: a list to which the sides of ``ink``, then groups of windows and their strokes are added, for
+            ``imagine_page``.
 
     Returns:
         The drawing.
@@ -263,6 +265,8 @@ def draw_page(
         ValueError: stride or order is out of range.
     """
     strokes, done = None, 0
+    if log is not None:
+        log.append(ink.shape)
     for level, least in levels:
         page = Page(ink, renderer, int(size * level), int(stride * level), strokes)
         total = done + int(page.inked.sum()) * (1 + rounds)
@@ -288,17 +292,16 @@ def draw_page(
 
 
 @torch.no_grad()
-def imagine_page(
-    canvas: CanvasFunction, log: list, shape: tuple[int, int], device: torch.device | str = "cpu"
-) -> np.ndarray:
+def imagine_page(canvas: CanvasFunction, log: list, device: torch.device | str = "cpu") -> np.ndarray:
     """The page as a canvas function imagines it: what ``draw_page`` logged, drawn with that.
 
     Returns:
         float32 ``[H, W]`` in [0, 1].
     """
-    margin = max((side for _, side, _, _ in log), default=0)
+    shape, *groups = log
+    margin = max((side for _, side, _, _ in groups), default=0)
     x = torch.zeros(shape[0] + margin, shape[1] + margin, device=device)
-    for corners, side, actions, keep in log:
+    for corners, side, actions, keep in groups:
         views = [x[top : top + side, left : left + side] for top, left in corners]
         part = torch.stack(views).unsqueeze(1)
         for k in range(actions.shape[1]):

@@ -184,6 +184,11 @@ class Recipe:
         """Side in pixels at which pictures are trained on and measured."""
         return PAGE if self.stride else self.size
 
+    @property
+    def measured_scale(self) -> float | None:
+        """The scale at which pages are measured: their own; of clean lines on any paper, what suits them."""
+        return None if self.clean.crops else 1.0
+
     def debug(self) -> Recipe:
         """The same task, so small that everything ends within seconds."""
         return replace(

@@ -149,15 +149,10 @@ def versions() -> dict[str, str]:
 
 
 def progress(**options):
-    """A rich progress bar with speed and time left, on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    """A progress bar with time left on standard error; lines, where that is no terminal."""
+    from scripts.progress import Bar
 
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
-        TextColumn("{task.fields[note]}"), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), **options,
-    )  # fmt: skip
+    return Bar(**options)
 
 
 def together(title: str, todo: Mapping[str, Callable[[], None]], jobs: int) -> None:

@@ -86,7 +86,7 @@ def write_sheet(
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
         if recipe.stride:
-            scale = None if recipe.clean.crops else 1.0
+            scale = recipe.measured_scale
             drawing = draw_any_size(agent, wanted[0], effort, refine, scale, strokes=strokes, **sliding)
         else:
             (drawing,) = draw(agent, wanted[None], effort, refine, strokes=strokes)

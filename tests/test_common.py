@@ -11,6 +11,7 @@ import pytest
 
 from agents.draw import EFFORT
 from scripts import draw, frontier
+from scripts.common import progress
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,3 +49,16 @@ def test_frontier(tmp_path, capsys):
 
 def test_draw_makes_the_effort_that_drawers_do():
     assert draw.Arguments([]).effort == EFFORT
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(monkeypatch, capsys):
+    now = iter(range(0, 1000, 20))  # every other update is due
+    monkeypatch.setattr("scripts.progress.time.monotonic", lambda: next(now))
+    with progress(transient=True) as bar:
+        task = bar.add_task("drawer of x", total=4, note="")
+        for done in range(1, 5):
+            bar.update(task, completed=done, note=f"loss {done}")
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("drawer of x:")]
+    assert [line.split(", ")[:2] for line in lines] == [
+        ["drawer of x: 50.0 %", "loss 2"], ["drawer of x: 100.0 %", "loss 4"]
+    ]  # fmt: skip
