@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from agents.recipes import Recipe, get_recipe
+from .recipes import Recipe, get_recipe
 
 
 def _changed(recipe: Recipe, name: str, pictures: int | None = None, **changes) -> Recipe:

@@ -9,20 +9,21 @@ import numpy as np
 import torch
 from huggingface_hub import ModelHubMixin, snapshot_download
 
-from agents import weights
-from agents.canvas import CanvasNetwork, make_canvas, resized
-from agents.clean import CleanNetwork, clean
-from agents.draw import EFFORT, MOST, draw, draw_any_size
-from agents.drawer import DrawerNetwork, Network, make_network
-from agents.imagine import RealCanvas
-from agents.improve import Strokes, refine_strokes
-from agents.plan import plan
-from agents.recipes import RECIPES, Recipe, get_recipe
 from drawenv import Drawing
 from drawenv.targets.pictures import read_channels, squares
 
+from . import weights
+from .canvas import CanvasNetwork, make_canvas, resized
+from .clean import CleanNetwork, clean
+from .draw import EFFORT, MOST, draw, draw_any_size
+from .drawer import DrawerNetwork, Network, make_network
+from .imagine import RealCanvas
+from .improve import Strokes, refine_strokes
+from .plan import plan
+from .recipes import RECIPES, Recipe, get_recipe
 
-def _has_weights(recipe: Recipe) -> bool:
+
+def has_weights(recipe: Recipe) -> bool:
     return (weights.PRETRAINED / (recipe.weights or recipe.name)).is_dir()
 
 
@@ -100,8 +101,8 @@ class Drawer(ModelHubMixin):
         """
         name = str(pretrained_model_name_or_path)
         if not Path(name).is_dir() and "/" not in name:
-            if not _has_weights(get_recipe(name)):
-                have = ", ".join(recipe.name for recipe in RECIPES.values() if _has_weights(recipe))
+            if not has_weights(get_recipe(name)):
+                have = ", ".join(recipe.name for recipe in RECIPES.values() if has_weights(recipe))
                 raise FileNotFoundError(
                     f"no pretrained weights for {name!r} (there are: {have}); train them with "
                     f"scripts/train_drawer.py {name}, then give that folder"

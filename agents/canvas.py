@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.optim import MuonAdam
-from agents.recipes import Recipe
 from drawenv.renderers import Compose, Renderer
+
+from .optim import MuonAdam
+from .recipes import Recipe
 
 
 class CanvasNetwork(nn.Module):

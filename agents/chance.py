@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.draw import Agent
-from agents.improve import Strokes
+from .draw import Agent
+from .improve import Strokes
 
 
 class Chance:

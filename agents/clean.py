@@ -13,9 +13,10 @@ from scipy.ndimage import gaussian_filter, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.data import random_crop
 from drawenv.files import whole
 from drawenv.targets.dirt import any_dirt, soiled
+
+from .data import random_crop
 
 # Of the crops it learns from; of other sides so many as have as many pixels.
 SIDE, BATCH = 128, 16

@@ -19,11 +19,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from agents import processes
-from agents.canvas import resized, to_unit
-from agents.page import INK, Page, worth_painting
-from agents.recipes import Recipe
 from drawenv import Symbols, load_pictures, load_targets
+
+from . import processes
+from .canvas import resized, to_unit
+from .page import INK, Page, worth_painting
+from .recipes import Recipe
 
 Seed = int | tuple[int, ...]
 WORKERS = 4  # that make batches: for a GPU processes

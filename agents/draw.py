@@ -8,15 +8,16 @@ from typing import Protocol
 
 import numpy as np
 
-from agents.canvas import CanvasNetwork
-from agents.improve import Strokes, useful_strokes
-from agents.page import Order, at_its_scale, draw_page, shrink
-from agents.plan import PROPOSALS
-from agents.recipes import Recipe
 from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
 from drawenv.targets.pictures import MAX_PIXELS
 from drawenv.tasks.votes import from_all_sides
+
+from .canvas import CanvasNetwork
+from .improve import Strokes, useful_strokes
+from .page import Order, at_its_scale, draw_page, shrink
+from .plan import PROPOSALS
+from .recipes import Recipe
 
 EFFORT = 2  # rounds of redrawing, if nothing else is said
 MOST = 1_000  # rounds, gradient steps or strokes that can be asked for

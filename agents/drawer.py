@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents import networks2
-from agents.recipes import DrawerOptions, Recipe
 from drawenv import Renderer
+
+from . import networks2
+from .recipes import DrawerOptions, Recipe
 
 COARSE = 16  # along each side of a view: how finely the LSTM sees goal and canvas
 CELLS = 8  # likewise: where the next stroke may be

@@ -13,17 +13,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from agents.autotrace import pens_of_autotrace
-from agents.canvas import CanvasNetwork, to_unit
-from agents.draw import Agent, draw, draw_any_size
-from agents.improve import stacked
-from agents.page import Order, imagine_page
 from drawenv import Drawing, load_pictures
 from drawenv.drawing import draw_kept
 from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.pens import Pen, in_strokes, ink_on_paper, pens_of_ink
 from drawenv.plot import in_order, travel
 from drawenv.settle import settled
+
+from .autotrace import pens_of_autotrace
+from .canvas import CanvasNetwork, to_unit
+from .draw import Agent, draw, draw_any_size
+from .improve import stacked
+from .page import Order, imagine_page
 
 BATCH = 100  # pictures drawn at a time
 Rival = Literal["truth", "skeleton", "skeleton-of-clean", "autotrace"]

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from agents.canvas import to_unit
-from agents.drawer import Network
 from drawenv import Renderer
+
+from .canvas import to_unit
+from .drawer import Network
 
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 

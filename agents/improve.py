@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.imagine import CanvasFunction
 from drawenv import Renderer
 from drawenv.metrics import squared_error
+
+from .imagine import CanvasFunction
 
 # Actions float32 [B, strokes, n] and which of them are drawn, bool [B, strokes].
 Strokes = tuple[np.ndarray, np.ndarray]

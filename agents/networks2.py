@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.recipes import OldDrawerOptions, Recipe
 from drawenv import ActionSpec
+
+from .recipes import OldDrawerOptions, Recipe
 
 HEADS = 4  # of attention
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn, optim
 
-from agents import processes
+from . import processes
 
 
 def orthogonalised(x: Tensor, steps: int = 5) -> Tensor:

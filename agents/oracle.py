@@ -11,9 +11,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from agents.imagine import RealCanvas
-from agents.loss import drawing_loss
 from drawenv import BezierRenderer
+
+from .imagine import RealCanvas
+from .loss import drawing_loss
 
 
 class ExactBezier:

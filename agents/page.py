@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from agents.imagine import CanvasFunction
-from agents.improve import Strokes, useful_strokes
 from drawenv import Drawing, Renderer
 from drawenv.middle_lines import line_width
+
+from .imagine import CanvasFunction
+from .improve import Strokes, useful_strokes
 
 Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from agents.canvas import to_unit
-from agents.drawer import Code, DrawerNetwork, Network
-from agents.imagine import RealCanvas, imagine
-from agents.improve import Strokes, useful_first
 from drawenv import Renderer
 from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
+
+from .canvas import to_unit
+from .drawer import Code, DrawerNetwork, Network
+from .imagine import RealCanvas, imagine
+from .improve import Strokes, useful_first
 
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
 NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing; strokes judged for each

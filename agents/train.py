@@ -14,21 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents import processes
-from agents.agent import Drawer
-from agents.canvas import Rollouts, to_unit
-from agents.data import Batch, make_batches
-from agents.drawer import Code
-from agents.evaluate import evaluate
-from agents.graphs import Replayed
-from agents.imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine
-from agents.loss import drawing_loss
-from agents.optim import MuonAdam
-from agents.oracle import ExactBezier
-from agents.recipes import Recipe
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.drawing import draw_kept
 from drawenv.files import whole
+
+from . import processes
+from .agent import Drawer
+from .canvas import Rollouts, to_unit
+from .data import Batch, make_batches
+from .drawer import Code
+from .evaluate import evaluate
+from .graphs import Replayed
+from .imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine
+from .loss import drawing_loss
+from .optim import MuonAdam
+from .oracle import ExactBezier
+from .recipes import Recipe
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
 CHECKS = 20  # validations in a run

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
-from agents.recipes import Recipe
 from drawenv.files import whole, write_whole
+
+from .recipes import Recipe
 
 VERSION = 3  # of config.json and of what weights mean
 PRETRAINED = Path(__file__).parent / "pretrained"

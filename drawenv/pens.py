@@ -51,6 +51,11 @@ class Pen:
         parts = bernstein(np.linspace(0, 1, each)) @ self.curves  # [k, each, 2]
         return np.concatenate([parts[0, :1], parts[:, 1:].reshape(-1, 2)]).astype(np.float32)
 
+    @property
+    def length(self) -> float:
+        """In px."""
+        return float(np.hypot(*np.diff(self.points(), axis=0).T).sum())
+
     def scaled(self, scale: float, shift=(0.0, 0.0)) -> Pen:
         """The same, so many times larger, then shifted."""
         curves = (self.curves * scale + shift).astype(np.float32)
@@ -119,7 +124,7 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
             unlike = wide > 1.5 * narrow or pens[a].color != pens[b].color
             if touched & {a, b} or unlike or apart > narrow:
                 continue
-            if a == b and _length(pens[a]) < 4 * wide:
+            if a == b and pens[a].length < 4 * wide:
                 continue
             if _out_of(paths[a], first, wide) @ _out_of(paths[b], second, wide) > -np.cos(BEND):
                 continue
@@ -180,10 +185,6 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
         rows.append(np.concatenate([strokes, np.full((len(strokes), 1), pen.width)], 1))
     physical = renderer.from_curves(np.concatenate(rows).astype(np.float32))
     return Drawing(renderer.action_spec.to_action(physical).clip(-1, 1), renderer)
-
-
-def _length(pen: Pen) -> float:
-    return float(np.hypot(*np.diff(pen.points(), axis=0).T).sum())
 
 
 def _of_one_color(paths: list[np.ndarray], widths: np.ndarray, color, tolerance: float) -> list[Pen]:
@@ -271,4 +272,4 @@ def _pens(
         wide = width(path)
         curves = fit_curves(path, tolerance, closed, max(wide * zoom, 2.0))
         pens.append(Pen(curves.astype(np.float32), wide, bool(closed), color))
-    return sorted(pens, key=_length, reverse=True)
+    return sorted(pens, key=lambda pen: pen.length, reverse=True)

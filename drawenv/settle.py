@@ -18,7 +18,8 @@ from drawenv.renderers.bezier_gradient import page_gradient
 STEPS = 100  # down the gradient
 STEP = 0.3  # px: of each, at first
 SMOOTH = np.cos(np.deg2rad(20))  # joints that turn by less stay straight
-LEAST = 2.0  # px of ink: what a pen must save of the squared error
+LEAST = 2.0  # px of ink: what a pen must save of the squared error, at any width
+DOT = 0.6  # of its squared width, what a dot must: it has little more
 
 
 class Splines:
@@ -160,6 +161,13 @@ def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) ->
     return best
 
 
+def _least(pen: Pen) -> float:
+    """What a pen must save of the squared error, px of ink: what juts out of another line by less than its
+    width is no pen.
+    """
+    return max(LEAST, (DOT if 2 * pen.length < pen.width else 1.0) * pen.width**2)
+
+
 def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
     """Pens without those that save too little. A tenth of them at a time, the least useful ones: where two
     show the same, neither saves anything while the other is there.
@@ -167,8 +175,9 @@ def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
     while pens:
         splines = Splines(pens, False)
         _, _, saved = page_gradient(splines.strokes(), splines.owner.repeat(4), target)
-        poor = saved.argsort()[: max(len(pens) // 10, 1)]
-        poor = set(poor[saved[poor] <= LEAST].tolist())
+        gain = saved - [_least(pen) for pen in pens]
+        poor = gain.argsort()[: max(len(pens) // 10, 1)]
+        poor = set(poor[gain[poor] <= 0].tolist())
         if not poor:
             break
         pens = [pen for k, pen in enumerate(pens) if k not in poor]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agents.commands.common import Device, machine, prepare, run
 from drawenv.files import write_whole
-from scripts.common import Device, machine, prepare, run
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from agents.commands.common import Device, run, save_sheet, together, versions
 from drawenv.files import write_whole
-from scripts.common import Device, run, save_sheet, together, versions
 
 CALLS = (256, 1_024)  # of the renderer, that short runs of the drawer may make
 

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from agents.commands.common import Device, prepare, progress, provenance, run
 from drawenv.files import write_whole
-from scripts.common import Device, prepare, progress, provenance, run
 
 # Rounds of redrawing and gradient steps after them.
 SETTINGS = (

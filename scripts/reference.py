@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import Device, prepare, print_result, progress, run
+from agents.commands.common import Device, prepare, print_result, progress, run
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from agents.commands.common import Device, run, together, versions
 from drawenv.files import write_whole
-from scripts.common import Device, run, together, versions
 from scripts.compare import train
 
 UNIT = 262_144  # pixels of 64 patches, and of a page
@@ -152,8 +152,8 @@ def show(table: str, results: dict) -> None:
 def draw_figures(folder: Path, debug: bool) -> None:
     """Pictures of the test split, each with its drawing below, by the pretrained weights."""
     from agents import Drawer
+    from agents.commands.evaluate import write_sheet
     from agents.draw import EFFORT
-    from scripts.evaluate import write_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, recipe in PICTURES.items():

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from scripts.common import Device, prepare, progress, provenance, run
+from agents.commands.common import Device, prepare, progress, provenance, run
 
 
 @dataclass

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from agents.commands import draw
+from agents.commands.common import progress
 from agents.draw import EFFORT
-from scripts import draw, frontier
-from scripts.common import progress
+from scripts import frontier
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 def test_errors_of_any_kind_get_one_line():
     code = (
         "import sys; sys.path.insert(0, '.')\n"
-        "from dataclasses import dataclass\nfrom scripts.common import run\n"
+        "from dataclasses import dataclass\nfrom agents.commands.common import run\n"
         "@dataclass\nclass Nothing:\n    x: int = 0\n"
         "def main(_): raise KeyError('depth')\n"
         "sys.argv = ['x.py']; run(main, Nothing)"
@@ -53,7 +54,7 @@ def test_draw_makes_the_effort_that_drawers_do():
 
 def test_progress_in_a_log_is_a_line_now_and_then(monkeypatch, capsys):
     now = iter(range(0, 1000, 20))  # every other update is due
-    monkeypatch.setattr("scripts.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("agents.commands.progress.time.monotonic", lambda: next(now))
     with progress(transient=True) as bar:
         task = bar.add_task("drawer of x", total=4, note="")
         for done in range(1, 5):

@@ -18,11 +18,11 @@ from torch.utils._pytree import tree_leaves
 
 from agents import Drawer, data, get_recipe
 from agents.canvas import fit_canvas
+from agents.commands.common import prepare
 from agents.data import make_batches
 from agents.evaluate import evaluate
 from agents.graphs import Replayed
 from agents.train import Trainer, train_drawer
-from scripts.common import prepare
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")

@@ -12,12 +12,12 @@ from PIL import Image, features
 from safetensors.torch import load_file, save_file
 
 from agents import Drawer, get_recipe
+from agents.commands.draw import Arguments, main
 from agents.draw import draw_any_size
 from agents.train import train_drawer
 from drawenv import BezierRenderer, Drawing
 from drawenv.files import whole, write_whole
 from drawenv.targets.pictures import read_picture
-from scripts.draw import Arguments, main
 
 ROOT = Path(__file__).parents[1]
 

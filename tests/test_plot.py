@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.commands.draw import Arguments, main
 from drawenv import BezierRenderer
 from drawenv.pens import Pen, in_strokes
 from drawenv.plot import in_order, of_width, on_paper, to_svg, travel
-from scripts.draw import Arguments, main
 
 
 def line(a, b, color=(255, 255, 255)):

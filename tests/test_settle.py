@@ -106,6 +106,20 @@ def test_what_explains_nothing_is_left_out():
     assert settled([], ink, PAGE) == []
 
 
+def test_an_end_that_juts_out_is_no_pen_but_a_dot_is():
+    line = Pen(np.array([[[20, 48], [50, 48], [80, 48], [110, 48]]], np.float32), 6.0, False)
+
+    def up(x, y, far):  # a pen from (x, y), as wide
+        ys = np.linspace(y, y - far, 4)
+        return Pen(np.stack([np.full(4, x), ys], 1).astype(np.float32)[None], 6.0, False)
+
+    dot, short, long = up(60, 20, 0.1), up(40, 48, 5), up(90, 48, 14)
+    pens = settled([line, dot, short, long], ink_of([line, dot, short, long]), PAGE)
+    assert len(pens) == 3
+    ends = [pen.points().min(0).round() for pen in pens]
+    assert any(y < 22 for _, y in ends) and any(y < 36 and x > 80 for x, y in ends)
+
+
 def test_a_pen_of_one_width_keeps_it(rng):
     page = BezierRenderer(thickness=4.0, page=(96, 128))
     ink = ink_of(PENS, page)

@@ -1,7 +1,7 @@
 """Model-free baselines on the same environments: Stable-Baselines3 (extra ``baselines``)."""
 
-from agents.baselines.policy import Policy
-from agents.baselines.ppo import hyperparameters, train_ppo
-from agents.baselines.vec_env import CanvasVecEnv
+from .policy import Policy
+from .ppo import hyperparameters, train_ppo
+from .vec_env import CanvasVecEnv
 
 __all__ = ["CanvasVecEnv", "Policy", "hyperparameters", "train_ppo"]

@@ -11,10 +11,10 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticP
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.baselines.vec_env import stacked_channels
-from agents.improve import Strokes
-from agents.recipes import Recipe
-from agents.weights import load_weights, read_config, read_recipe
+from ..improve import Strokes
+from ..recipes import Recipe
+from ..weights import load_weights, read_config, read_recipe
+from .vec_env import stacked_channels
 
 
 class SmallCNN(BaseFeaturesExtractor):

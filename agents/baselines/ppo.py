@@ -15,13 +15,14 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecMonitor
 
-from agents.baselines.policy import Policy, policy_options
-from agents.baselines.vec_env import CanvasVecEnv
-from agents.evaluate import evaluate
-from agents.recipes import Recipe
-from agents.train import held_out
-from agents.weights import read_config, save_weights, write_config
 from drawenv.files import whole
+
+from ..evaluate import evaluate
+from ..recipes import Recipe
+from ..train import held_out
+from ..weights import read_config, save_weights, write_config
+from .policy import Policy, policy_options
+from .vec_env import CanvasVecEnv
 
 HYPERPARAMETERS = Path(__file__).parent / "ppo.yml"
 

@@ -9,8 +9,9 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.recipes import Recipe
 from drawenv import CanvasVectorEnv
+
+from ..recipes import Recipe
 
 
 def stacked_channels(canvas: np.ndarray, hint: np.ndarray, progress: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What every script does: memory settings, arguments, one-line errors, devices, progress."""
+"""What every command and script does: memory settings, arguments, one-line errors, devices, progress."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(main: Callable, arguments: type, parse: Callable | None = None) -> None:
     """
     if sys.platform == "linux" and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         os.environ.update(_MALLOC)  # read when a process starts, hence once more from the top
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     import tyro
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")  # of names that are no UTF-8
@@ -54,7 +54,7 @@ def with_recipe(arguments: type) -> Any:
     """
     import tyro
 
-    from agents.recipes import get_recipe
+    from ..recipes import get_recipe
 
     named: Any = tyro.cli(arguments)
     recipe = get_recipe(named.recipe)
@@ -72,7 +72,8 @@ def command() -> str:
             next(words, None)
         elif not word.startswith(("--out=", "--device=", "--threads=")):
             kept.append(word)
-    return f"scripts/{Path(sys.argv[0]).name} {shlex.join(kept)}"
+    program = sys.argv[0] if sys.argv[0].startswith("drawenv ") else f"scripts/{Path(sys.argv[0]).name}"
+    return f"{program} {shlex.join(kept)}"
 
 
 def provenance(seed: int) -> dict:
@@ -150,7 +151,7 @@ def versions() -> dict[str, str]:
 
 def progress(**options):
     """A progress bar with time left on standard error; lines, where that is no terminal."""
-    from scripts.progress import Bar
+    from .progress import Bar
 
     return Bar(**options)
 

@@ -1,0 +1,212 @@
+"""Pictures in, strokes out, with pretrained weights."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from .common import Device, fail, prepare, progress, save_sheet
+from .recipes import ABOUT
+
+_RECIPES = "A recipe's name, a folder of weights, or a Hub repository. " + ". ".join(
+    f"{name}: {what}" for name, what in ABOUT.items()
+)
+
+
+@dataclass
+class Arguments:
+    """Draw pictures: writes an SVG for each, or what the ending of OUT says.
+
+    Of floor plans also their rooms, as NAME.rooms.json.
+    """
+
+    images: Annotated[list[Path], tyro.conf.Positional]
+    """Pictures of any size; dark ink on light paper or light on dark. Of a scene, its views side by side."""
+    recipe: Annotated[str, tyro.conf.arg(help=_RECIPES)] = "lines"
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A file (.svg .png .gif .json, of boxes in space .obj) for one picture, or a folder (default: here)."""
+    effort: int = 2
+    """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass."""
+    refine: int = 0
+    """Gradient steps on the strokes after drawing; more effort gains as much in less time."""
+    invert: Literal["auto", "yes", "no"] = "auto"
+    """Whether pictures are dark ink on paper; auto decides by their brightness."""
+    lines: Literal["auto", "yes", "no"] = "auto"
+    """Of recipes for pages: whether they are photographs, of which a line sketch is made first."""
+    scale: float | None = None
+    """Of recipes for pages: how many times smaller they are drawn (default: as suits their lines)."""
+    stride: int | None = None
+    """Of recipes for pages: pixels from one window to the next (default: the recipe's, 32)."""
+    strokes: int | None = None
+    """At most, of a picture or of a page's window (default: the recipe's)."""
+    price: float | None = None
+    """What a stroke must save of the squared error, or it is left out (default: the recipe's). A higher price
+    makes fewer and longer strokes."""
+    pieces: bool = False
+    """Write the strokes of an SVG as they were drawn; else they become few long ones."""
+    background: Literal["white", "black", "transparent"] = "white"
+    """Of ink alone, which is black on it, or white on black."""
+    mm: str | None = None
+    """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are in mm, black, on nothing; pens
+    come in an order with little travel."""
+    pen: float | None = None
+    """Width of the plotter's pen in mm; wider strokes are filled with it (default: each its own)."""
+    graph: bool = False
+    """Also write the pens as a graph, NAME.graph.json: points, edges, pens."""
+    gif: bool = False
+    """Also write a GIF, stroke by stroke."""
+    sheet: Path | None = None
+    """Also write one PNG: each picture with its drawing below."""
+    device: Device = "cpu"
+    """To compute on; for single pictures a GPU gains nothing."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: the same, without refinement."""
+
+
+def paper(mm: str | None) -> tuple[float, float] | None:
+    """Width and height of WIDTHxHEIGHT.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if mm is None:
+        return None
+    sides = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", mm)
+    if not sides or not all(float(side) for side in sides.groups()):
+        raise ValueError(f"--mm must be a width and a height in mm, for instance 210x297, got {mm!r}")
+    return float(sides[1]), float(sides[2])
+
+
+def real(path: Path) -> Path:
+    """A file's own path; of what can be none, for instance a link to itself, the path given."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path.absolute()
+
+
+def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Path]]:
+    """For each picture the files that its drawing becomes, by what they hold.
+
+    Raises:
+        ValueError: two drawings would be one file, or a picture would be overwritten.
+    """
+    from drawenv.drawing import FORMATS
+
+    out = arguments.out or Path()
+    images = list({real(path): path for path in arguments.images}.values())  # each file once
+    one_file = out.suffix.lower() in FORMATS
+    if out.suffix[1:].isalpha() and not one_file and not out.is_dir():
+        raise ValueError(f"{out} is neither a folder nor a file that can be written: {' '.join(FORMATS)}")
+    if one_file and len(images) > 1:
+        raise ValueError(f"{out} is one file, but {len(images)} pictures are given: name a folder")
+    if len({path.stem for path in images}) < len(images):
+        raise ValueError("two of the pictures have one name, and so would their drawings: rename one")
+    files = {}
+    for path in images:
+        file = out if one_file else out / f"{path.stem}.svg"
+        files[path] = {"drawing": file}
+        if arguments.gif and file.suffix.lower() != ".gif":
+            files[path]["gif"] = file.with_suffix(".gif")
+        if arguments.graph:
+            files[path]["graph"] = file.with_suffix(".graph.json")
+        if rooms:
+            files[path]["rooms"] = file.with_suffix(".rooms.json")
+    written = [file for some in files.values() for file in some.values()]
+    written += [arguments.sheet] if arguments.sheet else []
+    own = {real(path) for path in images}
+    for file in written:
+        if real(file) in own:
+            raise ValueError(f"{file} is one of the pictures and would be overwritten: give another name")
+    if len({real(file) for file in written}) < len(written):
+        raise ValueError("two of the files to write have one name: give --sheet or -o another")
+    return files
+
+
+def main(arguments: Arguments) -> None:
+    from drawenv.files import write_whole
+    from drawenv.graph import graph
+    from drawenv.plot import on_paper, to_svg, travel
+    from drawenv.targets.pictures import is_photograph, line_sketch
+    from drawenv.tasks.rooms import rooms
+
+    from .. import Drawer
+
+    if not arguments.images:
+        raise ValueError("no pictures to draw: name some")
+    # One picture at a time: more threads only wait for each other.
+    device = prepare(arguments.device, threads=1)
+    drawer = Drawer.from_pretrained(arguments.recipe, device)
+    if arguments.price is not None:
+        drawer = drawer.with_recipe(price=arguments.price)
+    files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
+    sheet_of_paper = paper(arguments.mm)
+    if arguments.pen is not None and not (sheet_of_paper and arguments.pen > 0):
+        raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
+    if arguments.graph and not drawer.renderer.has_paths:
+        raise ValueError(f"--graph is of pens, and {drawer.recipe.name} draws with none")
+    if sheet_of_paper and (arguments.pieces or not drawer.renderer.has_paths):
+        raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
+    if sheet_of_paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
+        raise ValueError("--mm is for SVGs: let the name after -o end in .svg, or be a folder")
+    sliding: dict[str, Any] = {
+        "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes,
+    }  # fmt: skip
+    sliding = {name: value for name, value in sliding.items() if value is not None}
+    refine = 0 if arguments.preset == "debug" else arguments.refine
+
+    failed, drawn, pairs = 0, 0, []
+    with progress(transient=True, disable=not drawer.recipe.stride and len(files) < 5) as bar:
+        task = bar.add_task("drawing", total=len(files), note="")
+
+        def report(done: int, windows: int) -> None:
+            bar.update(task, completed=drawn + done / windows, note=f"window {done} of {windows}")
+
+        if drawer.recipe.stride:
+            sliding["report"] = report
+        for path, to in files.items():
+            try:
+                sketch = drawer.recipe.stride and arguments.lines != "no"
+                sketch = sketch and (arguments.lines == "yes" or is_photograph(path))
+                source, invert = (line_sketch(path), "no") if sketch else (path, arguments.invert)
+                drawing = drawer.draw(source, arguments.effort, refine, invert, **sliding)
+            except (ValueError, FileNotFoundError) as error:
+                failed = fail(error)
+                continue
+            to["drawing"].parent.mkdir(parents=True, exist_ok=True)
+            note = "its lines; " if sketch else ""
+            if drawing.picture is not None and drawing.picture.shape != drawing.sides:
+                note += f"drawn {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
+            note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
+            if sheet_of_paper:
+                pens = on_paper(drawing, sheet_of_paper, arguments.pen)
+                write_whole(to["drawing"], to_svg(pens, sheet_of_paper))
+                note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
+            else:
+                drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
+                if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
+                    count = len(drawing.pens())
+                    note += f", {count} pen{'s' * (count != 1)}"
+            if "gif" in to:
+                drawing.save(to["gif"], background=arguments.background)
+            if "graph" in to:
+                write_whole(to["graph"], json.dumps(graph(drawing.pens())) + "\n")
+            if "rooms" in to:
+                found = [room._asdict() for room in rooms(drawing)]
+                write_whole(to["rooms"], json.dumps(found, indent=1) + "\n")
+            if arguments.sheet:
+                pairs.append(([drawer.read(source, invert)], drawing))
+            drawn += 1
+            bar.update(task, completed=drawn)
+            print(f"{path} -> {to['drawing']} ({note})")
+    if arguments.sheet and pairs:
+        save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)
+        print(f"all of them -> {arguments.sheet}")
+    if failed:
+        sys.exit(failed)

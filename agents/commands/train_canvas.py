@@ -1,0 +1,111 @@
+"""Fit a recipe's canvas network to random rollouts of its renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from ..recipes import RECIPES, Recipe
+from .common import Device, prepare, progress, provenance
+
+
+@dataclass
+class Arguments:
+    """Fit the canvas network C of a recipe; writes OUT/canvas.safetensors.
+
+    Fields of the recipe can be given too, for instance --canvas.steps 600.
+    """
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """Name of the recipe, for instance mnist-4."""
+    out: Path | None = None
+    """Folder for the weights (default: runs/RECIPE)."""
+    seed: int = 0
+    """Of the network and the rollouts."""
+    calls: int | None = None
+    """Calls of the renderer at most, one for each stroke; later batches repeat what they gave."""
+    device: Device = "auto"
+    """To compute on; auto takes a GPU if there is one."""
+    threads: int | None = None
+    """Processor threads (default: all)."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: a tiny network, for seconds."""
+    fields: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=lambda: RECIPES["mnist-4"])
+    """The recipe's fields."""
+
+
+def fit(recipe: Recipe, out: Path, seed: int, device, calls: int | None = None) -> None:
+    """Fit C and write it with its figures."""
+    import time
+
+    import torch
+
+    from ..canvas import canvas_error, fit_canvas, make_canvas
+    from ..weights import save_weights, write_config
+
+    renderer, steps = recipe.renderer(), recipe.canvas.steps
+    torch.manual_seed(seed)
+    canvas = make_canvas(recipe).to(device)
+    start = time.monotonic()
+    with progress() as bar:
+        task = bar.add_task(f"canvas of {recipe.name}", total=steps, note="")
+        made = fit_canvas(
+            canvas, renderer, recipe.size, steps, seed=seed, calls=calls,
+            report=lambda step: bar.update(task, completed=step, note=f"{step} steps"),
+        )  # fmt: skip
+    error = canvas_error(canvas, renderer, recipe.size)
+    save_weights(canvas, out / "canvas.safetensors")
+    write_config(
+        out,
+        canvas={
+            **provenance(seed),
+            "steps": steps,
+            "renderer_calls": made,
+            "seconds": round(time.monotonic() - start, 1),
+            "error_of_blank": error,
+        },
+    )
+    print(f"{out / 'canvas.safetensors'}: error {100 * error:.2f} % of a blank canvas'")
+
+
+def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
+    """Train the network that cleans pages, and write it with its figures."""
+    import time
+
+    import torch
+
+    from drawenv import load_pictures
+
+    from ..clean import CleanNetwork, clean_error, fit_cleaner
+    from ..weights import save_weights, write_config
+
+    made, start = provenance(seed), time.monotonic()
+    pictures, held_out = (
+        load_pictures(f"{recipe.clean.targets}:{split}", recipe.picture_size).images
+        for split in ("train", "val")
+    )
+    torch.manual_seed(seed)
+    network = CleanNetwork(recipe.clean.width).to(device)
+    with progress() as bar:
+        task = bar.add_task(f"cleaner of {recipe.name}", total=recipe.clean.crops, note="")
+        fit_cleaner(
+            network, pictures, recipe.clean.crops, seed, out / "cleaner.pt",
+            report=lambda seen, loss: bar.update(task, completed=seen, note=f"loss {loss:.3f}"),
+        )  # fmt: skip
+    error = clean_error(network, held_out)
+    save_weights(network, out / "cleaner.safetensors")
+    seconds = round(time.monotonic() - start, 1)
+    write_config(out, cleaner=made | {"crops": recipe.clean.crops, "seconds": seconds, "validation": error})
+    print(f"{out / 'cleaner.safetensors'}: error {100 * error:.1f} % of blank paper's")
+
+
+def main(arguments: Arguments) -> None:
+    from ..weights import claim
+
+    recipe, device = arguments.fields, prepare(arguments.device, arguments.threads)
+    out = arguments.out or Path("runs") / recipe.name
+    claim(out, recipe)
+    fit(recipe, out, arguments.seed, device, arguments.calls)
