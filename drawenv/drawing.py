@@ -13,6 +13,7 @@ from PIL import Image
 
 from drawenv.files import whole
 from drawenv.pens import Pen, in_strokes, pens_of_strokes
+from drawenv.plot import animated, in_order
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.renderers.color import hexadecimal
@@ -150,24 +151,33 @@ class Drawing:
         """Whether it is a pen's light ink on black, which may as well be dark ink on paper."""
         return self.renderer.has_paths and self.renderer.channels == 1
 
-    def to_svg(self, pieces: bool = False, background: Background = "white") -> str:
+    def to_svg(
+        self, pieces: bool = False, background: Background = "white", seconds: float | None = None
+    ) -> str:
         """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.
 
         Args:
             pieces: the strokes as they were drawn, one after the other; else its pens, if it has any.
             background: of ink alone, on which it is black, or white on black. In colour a drawing has the
                 background that it was painted on, or none.
+            seconds: in a browser the pens are drawn one after the other in that time; elsewhere they are
+                all there at once.
 
         Raises:
-            ValueError: another background.
+            ValueError: another background, or ``seconds`` that are not over 0, or of what has no pens.
         """
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
+        has_pens = self.renderer.has_paths and not pieces
+        if seconds is not None and not (has_pens and seconds > 0):
+            raise ValueError(f"seconds must be over 0, and are for pens, not for pieces: got {seconds}")
         height, width = self.sides
         zoom = max(512 / max(height, width), 1)
         width *= len(self.renderer.views)
-        if pieces or not self.renderer.has_paths:
+        if not has_pens:
             strokes = self.renderer.to_svg(self.actions) if len(self) else ""
+        elif seconds is not None:
+            strokes = animated(in_order(self.pens()), seconds)
         else:
             strokes = "\n".join(pen.to_svg() for pen in self.pens())
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
@@ -195,8 +205,9 @@ class Drawing:
         )
 
     def save(
-        self, path, size: int | None = None, pieces: bool = False, background: Background = "white"
-    ) -> None:
+        self, path, size: int | None = None, pieces: bool = False, background: Background = "white",
+        seconds: float | None = None,
+    ) -> None:  # fmt: skip
         """Write the drawing; the ending chooses the format, see ``FORMATS``.
 
         Args:
@@ -206,6 +217,7 @@ class Drawing:
                 is, of a gif 512.
             pieces: of an svg, see ``to_svg``.
             background: see ``to_svg``; gifs have one.
+            seconds: of an svg, see ``to_svg``.
 
         Raises:
             ValueError: another ending or background, or ``.obj`` of what is flat.
@@ -216,7 +228,7 @@ class Drawing:
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
         with whole(path) as beside:
-            FORMATS[path.suffix.lower()](self, beside, size, pieces, background)
+            FORMATS[path.suffix.lower()](self, beside, size, pieces, background, seconds)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -237,7 +249,7 @@ class Drawing:
 _COLORS = ((0,), (1, 2), (0, 1), (2,), (1,), (0, 2))  # red, cyan, yellow, blue, green, magenta
 
 
-def _save_png(drawing: Drawing, path: Path, size: int | None, pieces: bool, background: Background) -> None:
+def _save_png(drawing: Drawing, path: Path, size: int | None, _, background: Background, *__) -> None:
     shown = drawing.render(size or max(512, *drawing.sides))
     if drawing._ink_alone and background == "transparent":
         shown = np.stack([np.zeros_like(shown), shown], -1)  # black, as opaque as there is ink
@@ -246,7 +258,7 @@ def _save_png(drawing: Drawing, path: Path, size: int | None, pieces: bool, back
     Image.fromarray(shown).save(path)
 
 
-def _save_gif(drawing: Drawing, path: Path, size: int | None, pieces: bool, background: Background) -> None:
+def _save_gif(drawing: Drawing, path: Path, size: int | None, _, background: Background, *__) -> None:
     every, dark = -(-len(drawing) // 100) or 1, drawing._ink_alone and background != "black"
     frames = drawing.frames(size or 512, every)
     first, *rest = [Image.fromarray(255 - frame if dark else frame) for frame in frames]
@@ -255,8 +267,8 @@ def _save_gif(drawing: Drawing, path: Path, size: int | None, pieces: bool, back
 
 
 # How a drawing is saved, by the file's ending.
-FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool, Background], object]] = {
-    ".svg": lambda drawing, path, size, pieces, ground: path.write_text(drawing.to_svg(pieces, ground)),
+FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool, Background, float | None], object]] = {
+    ".svg": lambda drawing, path, size, *svg: path.write_text(drawing.to_svg(*svg)),
     ".png": _save_png,
     ".gif": _save_gif,
     ".json": lambda drawing, path, *_: path.write_text(drawing.to_json()),

@@ -1,4 +1,4 @@
-"""Pens for machines that draw: in an order with little travel between them, on paper in millimetres."""
+"""Pens in the order of drawing: with little travel, one after the other, on paper in millimetres."""
 
 from __future__ import annotations
 
@@ -72,6 +72,21 @@ def _shortened(way: list[tuple[int, bool]], ends: np.ndarray) -> list[tuple[int,
         if not better:
             break
     return way
+
+
+def animated(pens: Sequence[Pen], seconds: float) -> str:
+    """SVG paths that a browser draws one after the other, in so many seconds, as fast as they are long. What
+    knows no CSS shows them all.
+    """
+    total, begin, parts = sum(pen.length + pen.width for pen in pens), 0.0, []
+    for pen in pens:
+        takes = seconds * (pen.length + pen.width) / total
+        style = f"animation:draw {takes:.3f}s linear {begin:.3f}s backwards"
+        parts.append(pen.to_svg().replace("<path", f'<path pathLength="1" style="{style}"'))
+        begin += takes
+    # A dash as long as the path is drawn in; a gap of the same length would show its round end.
+    start, end = (f"{{stroke-dasharray:1 2;stroke-dashoffset:{offset}}}" for offset in (1.001, 0))
+    return "\n".join([f"<style>@keyframes draw{{from{start}to{end}}}</style>", *parts])
 
 
 def of_width(pen: Pen, width: float) -> Pen:

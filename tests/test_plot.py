@@ -1,5 +1,6 @@
 """Pens for plotters: little travel, millimetres, layers."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from itertools import permutations, product
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import resvg_py
 
 from agents.commands.draw import Arguments, main
-from drawenv import BezierRenderer
+from drawenv import BezierRenderer, Drawing
 from drawenv.pens import Pen, in_strokes
 from drawenv.plot import in_order, of_width, on_paper, to_svg, travel
 
@@ -99,3 +101,20 @@ def test_a_thin_pen_fills_a_wide_stroke(closed):
     assert (want != have).sum() < 0.06 * want.sum()
     same = of_width(wide, 7.0)
     assert same.width == 7.0 and same.curves is wide.curves
+
+
+def test_animated_pens_are_drawn_one_after_the_other():
+    """And are all there where nothing moves: resvg knows no animation."""
+    drawing = Drawing(
+        np.array([[-0.5, -0.5, 0, -0.5, 0.5, -0.5], [-0.5, 0.5, 0, 0.5, 0.5, 0.6]]), BezierRenderer()
+    )
+    moving, still = drawing.to_svg(seconds=4), drawing.to_svg()
+    times = re.findall(r"draw (\S+)s linear (\S+)s", moving)
+    (first, begin), (second, then) = [tuple(map(float, pair)) for pair in times]
+    assert begin == 0 and then == first and first + second == pytest.approx(4, abs=0.01)
+    pictures = [bytes(resvg_py.svg_to_bytes(svg_string=svg, width=64)) for svg in (moving, still)]
+    assert pictures[0] == pictures[1]
+    with pytest.raises(ValueError, match="seconds"):
+        drawing.to_svg(pieces=True, seconds=4)
+    with pytest.raises(ValueError, match="seconds"):
+        drawing.to_svg(seconds=0)

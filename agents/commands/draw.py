@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 
@@ -27,7 +30,8 @@ class Arguments:
     """
 
     images: Annotated[list[Path], tyro.conf.Positional]
-    """Pictures of any size; dark ink on light paper or light on dark. Of a scene, its views side by side."""
+    """Pictures of any size, or folders of them; dark ink on light paper or light on dark. Of a scene, its
+    views side by side."""
     recipe: Annotated[str, tyro.conf.arg(help=_RECIPES)] = "lines"
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """A file (.svg .png .gif .json, of boxes in space .obj) for one picture, or a folder (default: here)."""
@@ -59,10 +63,18 @@ class Arguments:
     """Width of the plotter's pen in mm; wider strokes are filled with it (default: each its own)."""
     graph: bool = False
     """Also write the pens as a graph, NAME.graph.json: points, edges, pens."""
+    size: int | None = None
+    """Longer side of a PNG or GIF in pixels (default: 512, or a page's own)."""
+    animate: float | None = None
+    """In so many seconds an SVG draws itself, where a browser shows it."""
     gif: bool = False
     """Also write a GIF, stroke by stroke."""
     sheet: Path | None = None
     """Also write one PNG: each picture with its drawing below."""
+    skip_existing: bool = False
+    """Leave out pictures whose drawings are there already."""
+    jobs: int = 1
+    """Processes that draw, each a picture at a time."""
     device: Device = "cpu"
     """To compute on; for single pictures a GPU gains nothing."""
     preset: Literal["full", "debug"] = "full"
@@ -98,9 +110,12 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
         ValueError: two drawings would be one file, or a picture would be overwritten.
     """
     from drawenv.drawing import FORMATS
+    from drawenv.targets.pictures import in_folder
 
-    out = arguments.out or Path()
-    images = list({real(path): path for path in arguments.images}.values())  # each file once
+    out, named = arguments.out or Path(), []
+    for path in arguments.images:
+        named += in_folder(path) if path.is_dir() else [path]
+    images = list({real(path): path for path in named}.values())  # each file once
     one_file = out.suffix.lower() in FORMATS
     if out.suffix[1:].isalpha() and not one_file and not out.is_dir():
         raise ValueError(f"{out} is neither a folder nor a file that can be written: {' '.join(FORMATS)}")
@@ -129,84 +144,175 @@ def files_to_write(arguments: Arguments, rooms: bool) -> dict[Path, dict[str, Pa
     return files
 
 
+class Worker:
+    """Draws pictures as arguments say.
+
+    Attributes:
+        drawer: the agent.
+        paper: width and height of a plotter's in mm, or None.
+    """
+
+    def __init__(self, arguments: Arguments):
+        from .. import Drawer
+
+        # One picture at a time: more threads only wait for each other.
+        self.drawer = Drawer.from_pretrained(arguments.recipe, prepare(arguments.device, threads=1))
+        if arguments.price is not None:
+            self.drawer = self.drawer.with_recipe(price=arguments.price)
+        self.arguments, self.paper = arguments, paper(arguments.mm)
+
+    def check(self) -> None:
+        """Find what cannot be, before minutes are spent.
+
+        Raises:
+            ValueError: arguments that are not for this recipe, or not for one another.
+        """
+        arguments, has_paths = self.arguments, self.drawer.renderer.has_paths
+        if arguments.pen is not None and not (self.paper and arguments.pen > 0):
+            raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
+        if arguments.graph and not has_paths:
+            raise ValueError(f"--graph is of pens, and {self.drawer.recipe.name} draws with none")
+        if self.paper and (arguments.pieces or not has_paths):
+            raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
+        if arguments.animate is not None:
+            if self.paper or arguments.pieces or not has_paths:
+                raise ValueError("--animate is for pens: not with --mm, nor with --pieces, nor with boxes")
+            if not 0 < arguments.animate <= 3600:
+                raise ValueError(f"--animate is in seconds, over 0 to 3600, got {arguments.animate}")
+
+    def draw(self, path: Path, to: dict[str, Path], report: Callable[[int, int], None] | None = None) -> Made:
+        """Draw a picture and write what is wanted of it.
+
+        Args:
+            path: of the picture.
+            to: see ``files_to_write``.
+            report: of a page, called with (windows done, of how many).
+
+        Raises:
+            ValueError: it is no picture, or an option is out of range.
+            FileNotFoundError: there is none.
+        """
+        from drawenv.files import write_whole
+        from drawenv.graph import graph
+        from drawenv.plot import on_paper, to_svg, travel
+        from drawenv.targets.pictures import is_photograph, line_sketch
+        from drawenv.tasks.rooms import rooms
+
+        arguments, drawer = self.arguments, self.drawer
+        names = ("scale", "stride", "strokes")
+        options: dict[str, Any] = {
+            name: value for name in names if (value := getattr(arguments, name)) is not None
+        }
+        if drawer.recipe.stride:
+            options["report"] = report
+        refine = 0 if arguments.preset == "debug" else arguments.refine
+        sketch = drawer.recipe.stride and arguments.lines != "no"
+        sketch = sketch and (arguments.lines == "yes" or is_photograph(path))
+        source, invert = (line_sketch(path), "no") if sketch else (path, arguments.invert)
+        drawing = drawer.draw(source, arguments.effort, refine, invert, **options)
+        to["drawing"].parent.mkdir(parents=True, exist_ok=True)
+        note = "its lines; " if sketch else ""
+        if drawing.picture is not None and drawing.picture.shape != drawing.sides:
+            note += f"drawn {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
+        note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
+        if self.paper:
+            pens = on_paper(drawing, self.paper, arguments.pen)
+            write_whole(to["drawing"], to_svg(pens, self.paper))
+            note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
+        else:
+            drawing.save(
+                to["drawing"], arguments.size, arguments.pieces, arguments.background, arguments.animate
+            )
+            if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
+                count = len(drawing.pens())
+                note += f", {count} pen{'s' * (count != 1)}"
+        if "gif" in to:
+            drawing.save(to["gif"], arguments.size, background=arguments.background)
+        if "graph" in to:
+            write_whole(to["graph"], json.dumps(graph(drawing.pens())) + "\n")
+        if "rooms" in to:
+            found = [room._asdict() for room in rooms(drawing)]
+            write_whole(to["rooms"], json.dumps(found, indent=1) + "\n")
+        shown = ([drawer.read(source, invert)], drawing) if arguments.sheet else None
+        return Made(f"{path} -> {to['drawing']} ({note})", shown)
+
+
+class Made(NamedTuple):
+    """What became of a picture: a line that says it, and what is to be shown on the sheet."""
+
+    line: str
+    shown: tuple | None
+
+
+_worker: Worker  # of a process of its own
+
+
+def _start(arguments: Arguments) -> None:
+    """What a process does first."""
+    global _worker
+    _worker = Worker(arguments)
+
+
+def _draw(path: Path, to: dict[str, Path]) -> Made | Exception:
+    try:
+        return _worker.draw(path, to)
+    except (ValueError, FileNotFoundError) as error:
+        return error
+
+
+def drawn(
+    arguments: Arguments, worker: Worker, files: dict[Path, dict[str, Path]], bar
+) -> Iterator[tuple[Path, Made | Exception]]:
+    """Each picture with what became of it, as soon as it is done: here, or in processes of their own."""
+    task, done = bar.add_task("drawing", total=len(files), note=""), 0
+    if arguments.jobs > 1 and len(files) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(arguments.jobs, len(files)), context, _start, (arguments,)) as pool:
+            futures = {pool.submit(_draw, path, to): path for path, to in files.items()}
+            for future in as_completed(futures):
+                bar.update(task, advance=1)
+                yield futures[future], future.result()
+        return
+
+    def report(windows: int, total: int) -> None:
+        bar.update(task, completed=done + windows / total, note=f"window {windows} of {total}")
+
+    for path, to in files.items():
+        try:
+            made: Made | Exception = worker.draw(path, to, report)
+        except (ValueError, FileNotFoundError) as error:
+            made = error
+        done += 1
+        bar.update(task, completed=done)
+        yield path, made
+
+
 def main(arguments: Arguments) -> None:
-    from drawenv.files import write_whole
-    from drawenv.graph import graph
-    from drawenv.plot import on_paper, to_svg, travel
-    from drawenv.targets.pictures import is_photograph, line_sketch
-    from drawenv.tasks.rooms import rooms
-
-    from .. import Drawer
-
     if not arguments.images:
         raise ValueError("no pictures to draw: name some")
-    # One picture at a time: more threads only wait for each other.
-    device = prepare(arguments.device, threads=1)
-    drawer = Drawer.from_pretrained(arguments.recipe, device)
-    if arguments.price is not None:
-        drawer = drawer.with_recipe(price=arguments.price)
-    files = files_to_write(arguments, rooms=bool(drawer.recipe.votes))
-    sheet_of_paper = paper(arguments.mm)
-    if arguments.pen is not None and not (sheet_of_paper and arguments.pen > 0):
-        raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
-    if arguments.graph and not drawer.renderer.has_paths:
-        raise ValueError(f"--graph is of pens, and {drawer.recipe.name} draws with none")
-    if sheet_of_paper and (arguments.pieces or not drawer.renderer.has_paths):
-        raise ValueError("--mm is for plotters: it goes with pens, neither with --pieces nor with boxes")
-    if sheet_of_paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
+    if not 1 <= arguments.jobs <= 1024:
+        raise ValueError(f"--jobs must be from 1 to 1024 processes, got {arguments.jobs}")
+    worker = Worker(arguments)
+    recipe = worker.drawer.recipe
+    files = files_to_write(arguments, rooms=bool(recipe.votes))
+    worker.check()
+    if worker.paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
         raise ValueError("--mm is for SVGs: let the name after -o end in .svg, or be a folder")
-    sliding: dict[str, Any] = {
-        "scale": arguments.scale, "stride": arguments.stride, "strokes": arguments.strokes,
-    }  # fmt: skip
-    sliding = {name: value for name, value in sliding.items() if value is not None}
-    refine = 0 if arguments.preset == "debug" else arguments.refine
-
-    failed, drawn, pairs = 0, 0, []
-    with progress(transient=True, disable=not drawer.recipe.stride and len(files) < 5) as bar:
-        task = bar.add_task("drawing", total=len(files), note="")
-
-        def report(done: int, windows: int) -> None:
-            bar.update(task, completed=drawn + done / windows, note=f"window {done} of {windows}")
-
-        if drawer.recipe.stride:
-            sliding["report"] = report
-        for path, to in files.items():
-            try:
-                sketch = drawer.recipe.stride and arguments.lines != "no"
-                sketch = sketch and (arguments.lines == "yes" or is_photograph(path))
-                source, invert = (line_sketch(path), "no") if sketch else (path, arguments.invert)
-                drawing = drawer.draw(source, arguments.effort, refine, invert, **sliding)
-            except (ValueError, FileNotFoundError) as error:
-                failed = fail(error)
-                continue
-            to["drawing"].parent.mkdir(parents=True, exist_ok=True)
-            note = "its lines; " if sketch else ""
-            if drawing.picture is not None and drawing.picture.shape != drawing.sides:
-                note += f"drawn {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
-            note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
-            if sheet_of_paper:
-                pens = on_paper(drawing, sheet_of_paper, arguments.pen)
-                write_whole(to["drawing"], to_svg(pens, sheet_of_paper))
-                note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
+    if arguments.skip_existing:
+        there = [path for path, to in files.items() if all(file.exists() for file in to.values())]
+        files = {path: to for path, to in files.items() if path not in there}
+        print(f"{len(there)} drawings are there already")
+    failed, made = 0, {}
+    with progress(transient=True, disable=not recipe.stride and len(files) < 5) as bar:
+        for path, result in drawn(arguments, worker, files, bar):
+            if isinstance(result, Exception):
+                failed = fail(result)
             else:
-                drawing.save(to["drawing"], pieces=arguments.pieces, background=arguments.background)
-                if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
-                    count = len(drawing.pens())
-                    note += f", {count} pen{'s' * (count != 1)}"
-            if "gif" in to:
-                drawing.save(to["gif"], background=arguments.background)
-            if "graph" in to:
-                write_whole(to["graph"], json.dumps(graph(drawing.pens())) + "\n")
-            if "rooms" in to:
-                found = [room._asdict() for room in rooms(drawing)]
-                write_whole(to["rooms"], json.dumps(found, indent=1) + "\n")
-            if arguments.sheet:
-                pairs.append(([drawer.read(source, invert)], drawing))
-            drawn += 1
-            bar.update(task, completed=drawn)
-            print(f"{path} -> {to['drawing']} ({note})")
-    if arguments.sheet and pairs:
-        save_sheet(pairs, arguments.sheet, columns=5 if drawer.recipe.stride else 10)
+                made[path] = result.shown
+                print(result.line)
+    if arguments.sheet and made:
+        pairs = [made[path] for path in files if path in made]
+        save_sheet(pairs, arguments.sheet, columns=5 if recipe.stride else 10)
         print(f"all of them -> {arguments.sheet}")
     if failed:
         sys.exit(failed)

@@ -235,6 +235,18 @@ def squares(picture: np.ndarray, size: int, paper: list[int]) -> np.ndarray:
     return np.stack([square(c, size, paper[i % len(paper)]) for i, c in enumerate(picture)])
 
 
+def in_folder(folder: Path) -> list[Path]:
+    """The pictures of a folder, by name.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    if not paths:
+        raise ValueError(f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
+    return paths
+
+
 def load_folder(folder: Path, size: int, channels: int, paper: list[int], split: str = "") -> np.ndarray:
     """The pictures of a folder, by name: uint8 ``[N, channels, size, size]``.
 
@@ -249,9 +261,7 @@ def load_folder(folder: Path, size: int, channels: int, paper: list[int], split:
         ValueError: the folder holds no pictures, or too few for the split, or one of them is broken.
     """
     check_split(f"the folder {folder}", split or "train", ("train", "val"))
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS)
-    if not paths:
-        raise ValueError(f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
+    paths = in_folder(folder)
     if split:
         if len(paths) < 2:
             raise ValueError(f"{folder} holds one picture: to train and to validate takes two at least")
