@@ -1,0 +1,254 @@
+"""Music: the canvas is a spectrogram, an action is a note, and a drawing is what was played.
+
+python scripts/train_drawer.py examples.melody:RECIPE --out runs/melody
+python scripts/evaluate.py examples.melody:RECIPE --weights runs/melody --effort 2
+python examples/melody.py song.wav -o song.mid
+
+No recording came with its notes: the drawer learns through an imitation of the synthesiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from math import erf
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.recipes import CanvasOptions, DrawerOptions, LossOptions, Recipe, TrainOptions
+from drawenv import ActionSpec, ArrayTargets, Drawing, Parameter, Renderer, Targets, register
+from drawenv.compiled import compiled
+from drawenv.drawing import draw_kept
+from drawenv.targets import TARGETS
+
+RATE = 16_000  # samples/s
+SECONDS, LOWEST = 4.0, 45  # of a canvas; MIDI number of its lowest row, 64 rows of a semitone each
+HIGHEST = LOWEST + 36  # note; above it there are only overtones
+RANGE = 48.0  # dB from black to white
+DECAY = 12.0  # dB/s that a note loses
+TIMBRE = 6.0 * np.arange(6)  # dB that each partial is below the first
+PERIODS = 4.45  # standard deviation of the window: a semitone off, a tone is 12 dB weaker
+_LOSS = DECAY * np.log(10) / 20  # 1/s
+
+
+class Note(NamedTuple):
+    """A note: when it starts, how long it sounds (s), its MIDI number, and how loud it is (dB, 0 at most)."""
+
+    start: float
+    length: float
+    pitch: float
+    loudness: float
+
+
+def frequency(pitch):
+    """Of MIDI numbers, in Hz."""
+    return 440.0 * 2 ** ((np.asarray(pitch) - 69) / 12)
+
+
+@compiled
+def _play(canvas: np.ndarray, notes: np.ndarray) -> None:
+    """A note ``[n, 4]`` on each spectrogram uint8 ``[n, size, size]``: what the windows of ``spectrogram``
+    measure of decaying tones, each for itself, the loudest one.
+    """
+    size = canvas.shape[1]
+    for i in range(len(notes)):
+        start, length, pitch, loudness = notes[i]
+        first = 440.0 * 2 ** ((pitch - 69) / 12)
+        for row in range(size):
+            own = 440.0 * 2 ** ((LOWEST - 5.5 - 64 * (row + 0.5) / size) / 12)
+            window = PERIODS / own  # s
+            tone = -1e9
+            for k in range(len(TIMBRE)):
+                away = window * (own - (k + 1) * first)
+                tone = max(tone, loudness - TIMBRE[k] - 171.5 * away**2)
+            if tone <= -RANGE:
+                continue
+            for frame in range(size):
+                after = (frame + 0.5) / size * SECONDS - start
+                if not -3 * window < after < length + 3 * window:
+                    continue
+                after -= _LOSS * window**2
+                edges = erf(after / (2**0.5 * window)) - erf((after - length) / (2**0.5 * window))
+                level = np.exp(-_LOSS * (after + _LOSS * window**2 / 2)) * edges / 2
+                value = 1 + (tone + 20 * np.log10(max(level, 1e-6))) / RANGE
+                canvas[i, row, frame] = max(
+                    canvas[i, row, frame], np.uint8(255 * min(max(value, 0), 1) + 0.5)
+                )
+
+
+class NoteRenderer(Renderer):
+    """A synthesiser, seen through a constant-Q spectrogram; where notes meet the louder one shows."""
+
+    name = "note"
+    compose = "max"
+    action_spec = ActionSpec(
+        Parameter("x", 0, 62, axis="x"), Parameter("y", 27, 64, axis="y"),
+        Parameter("length", 2, 40), Parameter("loudness", -24, 0, "dB"),
+    )  # fmt: skip
+
+    def draw(self, canvas, actions):
+        notes = np.stack(_physical(self.action_spec.to_physical(actions)), 1).astype(np.float64)
+        _play(canvas[:, 0], notes)
+
+    def to_svg(self, actions):
+        """A piano roll."""
+        return "\n".join(
+            f'<rect x="{x:.2f}" y="{y - 0.5:.2f}" width="{length:.2f}" height="1" fill="#ffffff" '
+            f'fill-opacity="{1 + loudness / RANGE:.2f}"/>'
+            for x, y, length, loudness in self.action_spec.to_physical(actions)
+        )
+
+
+def _physical(values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Values of actions ``[n, 4]`` as start, length, pitch and loudness of notes."""
+    x, y, length, loudness = values.T
+    return x * (SECONDS / 64), length * (SECONDS / 64), LOWEST + 63.5 - y, loudness
+
+
+def _shown(level: np.ndarray) -> np.ndarray:
+    """Levels in dB as a canvas shows them."""
+    return (255 * (1 + level / RANGE).clip(0, 1) + 0.5).astype(np.uint8)
+
+
+def notes_of(drawing: Drawing) -> list[Note]:
+    """The notes of a drawing, on the nearest keys."""
+    parts = _physical(drawing.renderer.action_spec.to_physical(drawing.actions))
+    return sorted(Note(s, n, round(p), v) for s, n, p, v in zip(*(x.tolist() for x in parts), strict=True))
+
+
+def actions_of(notes: Sequence[Note]) -> np.ndarray:
+    """Physical values of the actions that draw notes, float32 ``[n, 4]``."""
+    start, length, pitch, loudness = np.array(notes, np.float32).reshape(-1, 4).T
+    return np.stack([start * 64 / SECONDS, LOWEST + 63.5 - pitch, length * 64 / SECONDS, loudness], 1)
+
+
+def sound(notes: Sequence[Note], seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
+    """What notes sound like, float32 in about [-1, 1]: partials with phases by chance, all added up."""
+    rng, out = np.random.default_rng(seed), np.zeros(round(seconds * RATE))
+    for start, length, pitch, loudness in notes:
+        first, last = round(start * RATE), min(round((start + length) * RATE), len(out))
+        t = np.arange(last - first) / RATE
+        ends = np.clip(np.minimum(t, t[::-1]) / 0.02, 0, 1)  # 20 ms: no clicks
+        envelope = ends * np.exp(-_LOSS * t) * 10 ** (loudness / 20)
+        for k, quieter in enumerate(TIMBRE, 1):
+            if k * frequency(pitch) < RATE / 2:
+                wave = np.sin(2 * np.pi * (k * frequency(pitch) * t + rng.random()))
+                out[first:last] += envelope * 10 ** (-quieter / 20) * wave
+    return out.astype(np.float32)
+
+
+@cache
+def _windows(size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each row of a spectrogram samples around a frame's middle, and what they are weighed with."""
+    rows = []
+    for pitch in LOWEST + 63.5 - (np.arange(size) + 0.5) * (64 / size):
+        window = PERIODS / frequency(pitch) * RATE
+        at = np.arange(-round(4 * window), round(4 * window) + 1)
+        bell = np.exp(-0.5 * (at / window) ** 2)
+        turn = np.exp(-2j * np.pi * frequency(pitch) / RATE * at)
+        rows.append((at, 2 * bell / bell.sum() * turn))
+    return rows
+
+
+def spectrogram(audio: np.ndarray, size: int = 64) -> np.ndarray:
+    """Audio of four seconds as a canvas shows it, uint8 ``[size, size]``."""
+    margin = len(_windows(size)[-1][0]) // 2
+    padded = np.pad(audio.astype(np.float64), margin)
+    middle = ((np.arange(size) + 0.5) / size * SECONDS * RATE).round().astype(int) + margin
+    levels = [np.abs(padded[middle[:, None] + at] @ weights) for at, weights in _windows(size)]
+    return _shown(20 * np.log10(np.maximum(levels, 1e-6)))
+
+
+def melody(rng: np.random.Generator) -> list[Note]:
+    """One to three voices that walk on a scale, 16 notes of four seconds at most."""
+    voices, root, notes = rng.integers(1, 4), rng.integers(12), []
+    steps = np.array([0, 2, 4, 5, 7, 9, 11] if rng.random() < 0.5 else [0, 2, 3, 5, 7, 8, 10])
+    keys = [p for p in range(LOWEST, HIGHEST + 1) if (p - root) % 12 in steps]
+    beat = rng.uniform(0.25, 0.6)
+    for voice in range(voices):
+        at, key = -rng.uniform(0, beat), rng.integers(len(keys))
+        loud, slow = rng.uniform(-15, 0), voice > 0
+        while True:
+            beats = rng.choice([1, 2, 4] if slow else [0.5, 1, 1, 2], p=None)
+            length = beats * beat
+            start, at = at, at + length
+            if at > SECONDS:
+                break
+            key = int(np.clip(key + rng.integers(-3, 4), 0, len(keys) - 1))
+            length = max(length * rng.uniform(0.75, 1.0), 0.15)
+            if start < 0 or start + length > SECONDS or length > 2.4 or rng.random() < 0.15:
+                continue
+            clash = any(
+                n.pitch == keys[key] and n.start - 0.1 < start + length and start < n.start + n.length + 0.1
+                for n in notes
+            )
+            if not clash:
+                notes.append(
+                    Note(start, length, keys[key], float(np.clip(loud + rng.uniform(-3, 3), -20, 0)))
+                )
+    return sorted(notes[:16]) or melody(rng)
+
+
+class Melodies(Targets):
+    """Spectrograms of melodies, endless, as the renderer draws them."""
+
+    renderer = NoteRenderer()
+
+    def __init__(self, size: int = 64):
+        self.shape = (1, size, size)
+
+    def sample(self, n, rng):
+        scenes = [actions_of(melody(rng)) for _ in range(n)]
+        most = max(map(len, scenes))
+        actions = np.zeros((n, most, 4), np.float32)
+        keep = np.zeros((n, most), bool)
+        for row, used, scene in zip(actions, keep, scenes, strict=True):
+            row[: len(scene)], used[: len(scene)] = scene, True
+        spec = self.renderer.action_spec
+        return draw_kept(self.renderer, spec.to_action(actions), keep, self.renderer.blank(n, self.shape[1]))
+
+
+def load_melodies(split: str, size: int) -> Targets:
+    """To train on, endless; else 300 recordings, and how well their notes are found."""
+    if split == "train":
+        return Melodies(size)
+    rng = np.random.default_rng({"val": 71, "test": 72}[split])
+    notes = [melody(rng) for _ in range(300)]
+    pictures = np.stack([spectrogram(sound(some, seed=i), size) for i, some in enumerate(notes)])
+
+    def score(drawings: Sequence[Drawing]) -> dict[str, float]:
+        return note_scores([notes_of(drawing) for drawing in drawings], notes)
+
+    return ArrayTargets(pictures, shapes=[actions_of(some) for some in notes], score=score)
+
+
+def note_scores(found: Sequence[list[Note]], true: Sequence[list[Note]]) -> dict[str, float]:
+    """Means of mir_eval's precision, recall and F1 of notes (onset within 50 ms, a quarter tone), and F1 with
+    their ends (within a fifth of the note).
+    """
+    from mir_eval.transcription import precision_recall_f1_overlap
+
+    rows = []
+    for ours, theirs in zip(found, true, strict=False):
+        times, pitches = zip(*(
+            ([[n.start, n.start + n.length] for n in notes], frequency([n.pitch for n in notes]))
+            for notes in (theirs, ours)
+        ), strict=True)  # fmt: skip
+        if not ours:
+            rows.append((0.0, 0.0, 0.0, 0.0))
+            continue
+        (a, b), (p, q) = map(np.array, times), pitches
+        precision, recall, f1, _ = precision_recall_f1_overlap(a, p, b, q, offset_ratio=None)
+        rows.append((precision, recall, f1, precision_recall_f1_overlap(a, p, b, q)[2]))
+    names = ("note_precision", "note_recall", "note_f1", "note_f1_with_ends")
+    return dict(zip(names, np.mean(rows, 0).tolist(), strict=True))
+
+
+TARGETS["melodies"] = load_melodies
+register("NoteCanvas-v0", NoteRenderer, targets="melodies")
+RECIPE = Recipe(
+    "melody", env="examples.melody:NoteCanvas-v0", targets="melodies", strokes=16,
+    canvas=CanvasOptions(refit=False), drawer=DrawerOptions(width=128, hidden=128, side=40, reach=40.0),
+    loss=LossOptions(blur_until=0.3), price=2.0, train=TrainOptions(pictures=200_000, fewest=4),
+)  # fmt: skip
