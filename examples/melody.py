@@ -161,32 +161,29 @@ def spectrogram(audio: np.ndarray, size: int = 64) -> np.ndarray:
 
 
 def melody(rng: np.random.Generator) -> list[Note]:
-    """One to three voices that walk on a scale, 16 notes of four seconds at most."""
-    voices, root, notes = rng.integers(1, 4), rng.integers(12), []
-    steps = np.array([0, 2, 4, 5, 7, 9, 11] if rng.random() < 0.5 else [0, 2, 3, 5, 7, 8, 10])
-    keys = [p for p in range(LOWEST, HIGHEST + 1) if (p - root) % 12 in steps]
-    beat = rng.uniform(0.25, 0.6)
-    for voice in range(voices):
-        at, key = -rng.uniform(0, beat), rng.integers(len(keys))
-        loud, slow = rng.uniform(-15, 0), voice > 0
-        while True:
-            beats = rng.choice([1, 2, 4] if slow else [0.5, 1, 1, 2], p=None)
-            length = beats * beat
-            start, at = at, at + length
-            if at > SECONDS:
-                break
+    """Four seconds of one to three voices that walk on a scale, 16 notes at most. Those that sound at the
+    beginning or the end are cut there.
+    """
+    scale = np.array([[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10]])[rng.integers(2)] + rng.integers(12)
+    keys = np.flatnonzero(np.isin(np.arange(HIGHEST + 1) % 12, scale % 12))
+    keys, notes, beat = keys[keys >= LOWEST], [], rng.uniform(0.25, 0.6)
+    for voice in range(rng.integers(1, 4)):
+        end, key, loud = -rng.uniform(0, 2 * beat), rng.integers(len(keys)), rng.uniform(-15, 0)
+        while end < SECONDS:
+            start = end
+            end += beat * rng.choice([1, 2, 4] if voice else [0.5, 1, 1, 2])
             key = int(np.clip(key + rng.integers(-3, 4), 0, len(keys) - 1))
-            length = max(length * rng.uniform(0.75, 1.0), 0.15)
-            if start < 0 or start + length > SECONDS or length > 2.4 or rng.random() < 0.15:
-                continue
-            clash = any(
-                n.pitch == keys[key] and n.start - 0.1 < start + length and start < n.start + n.length + 0.1
-                for n in notes
+            first, last = max(start, 0.0), min(start + (end - start) * rng.uniform(0.75, 1), SECONDS)
+            loudness = loud + rng.uniform(-3, 3) - DECAY * (first - start)
+            note = Note(first, last - first, int(keys[key]), float(np.clip(loudness, -20, 0)))
+            apart = all(
+                other.pitch != note.pitch
+                or first > other.start + other.length + 0.1
+                or last < other.start - 0.1
+                for other in notes
             )
-            if not clash:
-                notes.append(
-                    Note(start, length, keys[key], float(np.clip(loud + rng.uniform(-3, 3), -20, 0)))
-                )
+            if 0.15 < note.length < 2.4 and apart and rng.random() > 0.15:
+                notes.append(note)
     return sorted(notes[:16]) or melody(rng)
 
 
