@@ -6,6 +6,7 @@ from drawenv.envs import ENV_IDS, ENVIRONMENTS, CanvasEnv, CanvasVectorEnv, regi
 from drawenv.pens import Pen
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
+from drawenv.renderers.check import check_renderer
 from drawenv.targets import ArrayTargets, Symbols, Targets, load_pictures, load_targets
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "Renderer",
     "Symbols",
     "Targets",
+    "check_renderer",
     "load_pictures",
     "load_targets",
     "register",

@@ -2,7 +2,7 @@
 
 python scripts/train_drawer.py examples.melody:RECIPE --out runs/melody
 python scripts/evaluate.py examples.melody:RECIPE --weights runs/melody --effort 2
-python examples/melody.py song.wav -o song.mid
+python examples/transcribe.py song.wav -o song.mid
 
 No recording came with its notes: the drawer learns through an imitation of the synthesiser.
 """
@@ -15,6 +15,7 @@ from math import erf
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import nnls
 
 from agents.recipes import CanvasOptions, DrawerOptions, LossOptions, Recipe, TrainOptions
 from drawenv import ActionSpec, ArrayTargets, Drawing, Parameter, Renderer, Targets, register
@@ -215,9 +216,45 @@ def load_melodies(split: str, size: int) -> Targets:
     pictures = np.stack([spectrogram(sound(some, seed=i), size) for i, some in enumerate(notes)])
 
     def score(drawings: Sequence[Drawing]) -> dict[str, float]:
-        return note_scores([notes_of(drawing) for drawing in drawings], notes)
+        rival = note_scores([by_templates(picture) for picture in pictures[: len(drawings)]], notes)
+        return note_scores([notes_of(drawing) for drawing in drawings], notes) | {
+            f"templates_{name}": value for name, value in rival.items()
+        }
 
     return ArrayTargets(pictures, shapes=[actions_of(some) for some in notes], score=score)
+
+
+@cache
+def _templates() -> np.ndarray:
+    """The power of a tone of each key in each row, ``[64, keys]``."""
+    keys = np.arange(LOWEST, HIGHEST + 1)
+    rows = LOWEST + 63.5 - np.arange(64)[:, None, None] - 0.5
+    partials = frequency(keys)[:, None] * np.arange(1, len(TIMBRE) + 1)
+    away = PERIODS * (1 - partials / frequency(rows))
+    return 10 ** ((-TIMBRE - 171.5 * away**2).max(2) / 10)
+
+
+def by_templates(picture: np.ndarray, least: float = -20.0, jump: float = 4.0) -> list[Note]:
+    """The notes of a spectrogram ``[64, 64]`` without a drawer: each frame as a sum of tones.
+
+    Args:
+        picture: the spectrogram.
+        least: dB; a tone that is less loud is none.
+        jump: dB by which a tone that is struck again gets louder.
+    """
+    power = np.where(picture > 0, 10 ** ((picture / 255.0 - 1) * RANGE / 10), 0)
+    tones = np.stack([nnls(_templates(), frame)[0] for frame in power.T], 1)  # [keys, frames]
+    level, notes = 10 * np.log10(tones.clip(1e-9)), []
+    for key, row in enumerate(level, LOWEST):
+        on = row > least
+        struck = on & (np.r_[True, ~on[:-1]] | (np.diff(row, prepend=-90) > jump))
+        starts = np.flatnonzero(struck)
+        for start, limit in zip(starts, [*starts[1:], 64], strict=False):
+            length = int(np.argmin(np.r_[on[start:limit], False]))
+            if length > 1:
+                loudness, seconds = float(row[start : start + 3].max()), SECONDS / 64
+                notes.append(Note(start * seconds, length * seconds, key, loudness))
+    return sorted(notes)
 
 
 def note_scores(found: Sequence[list[Note]], true: Sequence[list[Note]]) -> dict[str, float]:
