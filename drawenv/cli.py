@@ -10,6 +10,7 @@ from importlib.util import find_spec
 COMMANDS = {
     "draw": "pictures in, strokes out",
     "recipes": "list what can be drawn, and with which recipe",
+    "play": "draw with the mouse, for the agents' reward",
     "evaluate": "measure a drawer on test pictures",
     "train": "train a recipe's drawer, on pictures of your own too",
     "train_canvas": "train its canvas network alone",
