@@ -13,10 +13,10 @@ from scipy.ndimage import gaussian_filter, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drawenv.files import whole
 from drawenv.targets.dirt import any_dirt, soiled
 
 from .data import random_crop
+from .states import load_state, save_state
 
 # Of the crops it learns from; of other sides so many as have as many pixels.
 SIDE, BATCH = 128, 16
@@ -152,8 +152,7 @@ def fit_cleaner(
     device = next(network.parameters()).device
     network.requires_grad_(True).train()
     optimizer, seen = torch.optim.Adam(network.parameters(), lr=LR), 0
-    if state_file.exists():
-        state = torch.load(state_file, map_location=device, weights_only=True)
+    if state := load_state(state_file, device):
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         seen = state["crops"]
@@ -175,6 +174,6 @@ def fit_cleaner(
             report(seen, loss.item())
         if seen % every == 0:
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "crops": seen}
-            with whole(state_file) as beside:
-                torch.save(state, beside)
+            save_state(state_file, state)
+            rng = np.random.default_rng((seed, seen))  # as if the run had just been resumed here
     network.requires_grad_(False).eval()

@@ -56,6 +56,10 @@ class Batches(Protocol):
         """What was drawn in the last batch, ``[B, strokes, n]``; to be called after each."""
         ...
 
+    def restart(self, seed: Seed) -> None:
+        """Begin anew, with another seed."""
+        ...
+
 
 def make_batches(recipe: Recipe, seed: Seed, device: torch.device) -> Batches:
     """The training batches of a recipe: this process' share of them."""
@@ -114,13 +118,17 @@ class Pictures(Dataset):
     def __init__(self, recipe: Recipe, seed: Seed, device: torch.device):
         renderer = recipe.renderer()
         self.recipe, self.device = recipe, device
-        self.seed = seed if isinstance(seed, tuple) else (seed,)
         self.size = -(-recipe.train.batch // processes.count())
         self.targets = load_targets(f"{recipe.targets}:train", recipe.size * max(recipe.data.zooms), renderer)
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5)).in_color(renderer.shown)
         blank = to_unit(renderer.blank(1, recipe.size), device)
         self.before = blank.expand(self.size, -1, -1, -1)
-        workers = min(WORKERS, os.cpu_count() or 1) if forks(device) else 0
+        self.restart(seed)
+
+    def restart(self, seed: Seed) -> None:
+        """Begin anew, with another seed."""
+        self.seed = seed if isinstance(seed, tuple) else (seed,)
+        workers = min(WORKERS, os.cpu_count() or 1) if forks(self.device) else 0
         self.batches = iter(DataLoader(
             self, None, sampler=itertools.count(), num_workers=workers,
             multiprocessing_context="fork" if workers else None,
@@ -281,12 +289,20 @@ class Windows:
 
     def __init__(self, recipe: Recipe, seed: Seed, device: torch.device):
         self.recipe, self.device = recipe, device
-        pictures = load_pictures(f"{recipe.targets}:train", recipe.picture_size, recipe.renderer()).images
+        targets = load_pictures(f"{recipe.targets}:train", recipe.picture_size, recipe.renderer())
+        self.pictures, self.groups = targets.images, deque[tuple[Executor, Future]]()
+        self.restart(seed)
+
+    def restart(self, seed: Seed) -> None:
+        """Begin anew, with another seed."""
+        for worker, windows in self.groups:
+            windows.cancel()
+            worker.shutdown(wait=False)
+        self.groups.clear()
         seeds = seed if isinstance(seed, tuple) else (seed,)
-        self.groups: deque[tuple[Executor, Future]] = deque()
         for k in range(WORKERS):
-            begin = recipe, pictures, (*seeds, k)
-            if forks(device):
+            begin = self.recipe, self.pictures, (*seeds, k)
+            if forks(self.device):
                 context = multiprocessing.get_context("fork")
                 worker = ProcessPoolExecutor(1, context, _begin, begin)
             else:

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
 from drawenv.drawing import draw_kept
-from drawenv.files import whole
 
 from . import processes
 from .agent import Drawer
@@ -30,6 +29,7 @@ from .loss import drawing_loss
 from .optim import MuonAdam
 from .oracle import ExactBezier
 from .recipes import Recipe
+from .states import load_state, save_state
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
 CHECKS = 20  # validations in a run
@@ -56,12 +56,18 @@ class Refit:
     """
 
     def __init__(self, drawer: Drawer, batch: int, seed: int):
+        self.drawer, self.batch = drawer, batch
         self.canvas, self.real = drawer.canvas, RealCanvas(drawer.renderer)
+        self.optimizer = MuonAdam(self.canvas, lr=1e-3, matrix_lr=5e-3)
+        self.restart(seed)
+
+    def restart(self, seed: int) -> None:
+        """Begin anew with what is random."""
+        drawer = self.drawer
         self.rollouts = Rollouts(
-            drawer.renderer, drawer.recipe.size, batch, self.canvas.steps,
+            drawer.renderer, drawer.recipe.size, self.batch, self.canvas.steps,
             seed=seed + 1 + 1_000 * processes.rank(), device=drawer.device,
         )  # fmt: skip
-        self.optimizer = MuonAdam(self.canvas, lr=1e-3, matrix_lr=5e-3)
         self.own = self.rollouts()  # canvases, actions and next canvases of the last step's drawings
 
     def choose(self, start: Tensor, actions: Tensor, canvases: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -113,7 +119,6 @@ class Trainer:
 
     def __init__(self, drawer: Drawer, seed: int = 0):
         self.drawer, self.recipe, network = drawer, drawer.recipe, drawer.network
-        self.rng = np.random.default_rng((seed, processes.rank()))  # of the strokes that are redrawn
         network.half_precision = bfloat16_is_fast(drawer.device)
         network.requires_grad_(True).train()
         # Under Muon the memory saturates after some thousand pictures.
@@ -125,7 +130,14 @@ class Trainer:
         self.through = exactly(self._canvas_function())
         alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
         self.update = Replayed(self._update, record=alone)
+        self.restart(seed)
+
+    def restart(self, seed: int) -> None:
+        """Begin anew with what is random and with what the last step left."""
+        self.rng = np.random.default_rng((seed, processes.rank()))  # of the strokes that are redrawn
         self.earlier: list[Tensor] = []  # of the last step: targets, drawings that lack a stroke, and codes
+        if self.refit:
+            self.refit.restart(seed)
 
     def _canvas_function(self) -> CanvasFunction:
         """What the drawer learns through."""
@@ -226,7 +238,8 @@ class Trainer:
 def train_drawer(
     drawer: Drawer, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None
 ) -> dict:
-    """Train D through C; run again with the same ``out`` to go on where it stopped.
+    """Train D through C; run again with the same ``out`` to go on from the last validation. On one device the
+    weights are those of a run that was never stopped.
 
     Args:
         drawer: its networks are changed in place, see ``Trainer``.
@@ -247,19 +260,24 @@ def train_drawer(
     validation = held_out(recipe)
     trainer = Trainer(drawer, seed)
     state_file, pictures, before = out / "training.pt", 0, 0.0
-    if state_file.exists():
+    if state := load_state(state_file, drawer.device):
         try:
-            state = torch.load(state_file, map_location=drawer.device, weights_only=True)
             trainer.load_state(state)
-        except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"{state_file} is damaged or of another recipe ({type(error).__name__}); "
+                f"{state_file} is of another recipe ({type(error).__name__}); "
                 "delete it to start again, or choose another folder"
             ) from None
         pictures, before = state["pictures"], state["seconds"]
     rank = processes.rank()
-    batches = make_batches(recipe, (seed, pictures, rank) if pictures or rank else seed, drawer.device)
-    torch.manual_seed(seed + pictures + 7_919 * rank)
+    batches = make_batches(recipe, (seed, pictures, rank), drawer.device)
+
+    def begin() -> None:
+        """Forget what was random before: a run that is resumed here ends with the same weights."""
+        torch.manual_seed(seed + pictures + 7_919 * rank)
+        trainer.restart(seed + pictures)
+
+    begin()
     start, writer = time.monotonic(), SummaryWriter(out) if writes else None
     begun = pictures
     every = max(recipe.train.pictures // CHECKS, min(64, recipe.train.pictures // 4), 1)
@@ -283,8 +301,7 @@ def train_drawer(
         for name, under in (("mse", "renderer"), ("mse_canvas", "canvas")):
             writer.add_scalar(f"mse/{under}", figures[name], pictures)
         state = trainer.state() | {"pictures": pictures, "seconds": before + time.monotonic() - start}
-        with whole(state_file) as beside:
-            torch.save(state, beside)
+        save_state(state_file, state)
 
     step = 0
     while pictures < recipe.train.pictures:
@@ -295,6 +312,8 @@ def train_drawer(
         pictures += processes.total(len(batch.target), drawer.device)
         if pictures // every > checked and pictures < recipe.train.pictures:
             check()
+            batches.restart((seed, pictures, rank))
+            begin()
         if report and writer and step % REPORT_EVERY == 0:
             report({**last, "pictures": pictures, "loss": loss.item()})
     check()

@@ -252,13 +252,6 @@ def test_muon_moves_as_that_of_torch(shape):
     assert (own - theirs).norm() < 0.02 * (theirs - start).norm()
 
 
-def test_damaged_state_of_a_run(tmp_path):
-    (tmp_path / "training.pt").write_bytes(b"no state")
-    drawer = Drawer.new(TINY)
-    with pytest.raises(ValueError, match=r"training\.pt is damaged .* delete it to start again"):
-        train_drawer(drawer, tmp_path)
-
-
 @pytest.mark.parametrize("refit", [False, True])
 def test_training_resumes_where_it_stopped(tmp_path, refit):
     recipe = replace(TINY, canvas=replace(TINY.canvas, refit=refit))

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ def run(main: Callable, arguments: type, parse: Callable | None = None) -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     import tyro
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")  # of names that are no UTF-8
     try:
         main((parse or tyro.cli)(arguments))

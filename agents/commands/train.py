@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -38,6 +39,16 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    from .. import processes
+    from ..states import alone
+
+    out = arguments.out or Path("runs") / arguments.fields.name
+    with alone(out) if processes.rank() == 0 else nullcontext():
+        train(arguments, out)
+
+
+def train(arguments: Arguments, out: Path) -> None:
+    """Train in a folder."""
     import torch
 
     from .. import Drawer, processes
@@ -49,7 +60,6 @@ def main(arguments: Arguments) -> None:
     recipe, seed = arguments.fields, arguments.seed
     device = prepare(arguments.device, arguments.threads)
     made = provenance(seed)  # of the code that is running: there may be another commit when it ends
-    out = arguments.out or Path("runs") / recipe.name
     writes = processes.rank() == 0
     if writes:
         # What may be wrong with the pictures is found before minutes are spent.
