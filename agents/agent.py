@@ -113,7 +113,7 @@ class Drawer(ModelHubMixin):
         if Path(name).is_dir():
             return cls._from_pretrained(model_id=name).to(device)
         try:
-            return super().from_pretrained(name, **options).to(device)
+            return cls._from_pretrained(model_id=name, **options).to(device)
         except (OSError, ValueError) as error:  # what the Hub's client raises, offline too
             raise FileNotFoundError(
                 f"{name} is no folder here, and not to be had from the Hub ({type(error).__name__})"
