@@ -110,7 +110,7 @@ def test_unknown_names():
 
 
 def test_neither_folder_nor_hub(monkeypatch):
-    """Asked for once: the mixin's own way asks for config.json first, and waits half a minute for a network."""
+    """It is asked once: the mixin's own way waits half a minute for a network."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.delattr("huggingface_hub.hub_mixin.hf_hub_download")
     with pytest.raises(FileNotFoundError, match="nobody/nothing is no folder here, and not to be had"):
