@@ -56,16 +56,49 @@ class CanvasBatch:
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
-        """Give canvas ``i`` a generator; what was taken ahead with the old one is dropped."""
-        self._rngs[i], self._ahead[i] = rng, []
+        """Give canvas ``i`` a generator; what was taken ahead with another one is dropped."""
+        if self._rngs[i] is not rng:
+            self._rngs[i], self._ahead[i] = rng, []
 
     def _sample(self, rng: np.random.Generator) -> list:
         hints, targets = self.targets.sample_pairs(_AHEAD, rng)
         return list(zip(targets if hints is None else hints, targets, strict=True))[::-1]
 
-    def reset(self, rows: np.ndarray) -> None:
-        """New targets and blank canvases for some of them, int ``[k]``."""
-        for i in rows:
+    def given(self, options: dict | None, n: int) -> dict[str, np.ndarray]:
+        """The pictures among the options of a reset of ``n`` canvases: ``"target"`` and, where there are
+        hints, ``"hint"``, uint8 ``[C, H, W]`` for all or ``[n, C, H, W]``.
+
+        Raises:
+            TypeError: an array is not uint8.
+            ValueError: it has another shape, one of a pair is missing, or an option is unknown.
+        """
+        options = options or {}
+        pictures: dict[str, np.ndarray] = {"target": self.target}
+        if self.hint is not None:
+            pictures["hint"] = self.hint
+        if unknown := options.keys() - pictures.keys():
+            raise ValueError(f"no option {', '.join(map(repr, unknown))}; there are {', '.join(pictures)}")
+        if options and options.keys() != pictures.keys():
+            raise ValueError(f"targets come with hints here: give {' and '.join(pictures)}")
+        given = {}
+        for name, value in options.items():
+            shape, value = pictures[name].shape[1:], np.asarray(value)
+            if value.dtype != np.uint8:
+                raise TypeError(f"{name} must be uint8 (0-255), got {value.dtype}")
+            if value.shape not in (shape, (n, *shape)):
+                raise ValueError(f"{name} must have shape {shape} or {(n, *shape)}, got {value.shape}")
+            given[name] = np.broadcast_to(value, (n, *shape))
+        return given
+
+    def reset(self, rows: np.ndarray, given: dict[str, np.ndarray] | None = None) -> None:
+        """New targets and blank canvases for some of them, int ``[k]``; targets that are ``given``, or random
+        ones.
+        """
+        if given:
+            self.target[rows] = given["target"]
+            if self.hint is not None:
+                self.hint[rows] = given["hint"]
+        for i in () if given else rows:
             if not self._ahead[i]:
                 self._ahead[i] = self._sample(self._rngs[i])
             hint, self.target[i] = self._ahead[i].pop()

@@ -43,7 +43,8 @@ class CanvasEnv(gym.Env):
     one fully wrong pixel.)
 
     ## Start and end
-    A blank canvas and a random target. The episode terminates after ``max_strokes`` strokes.
+    A blank canvas and a random target, or the one that ``reset(options={"target": picture})`` gives, uint8 as
+    observed (and ``"hint"``, where there are hints). The episode terminates after ``max_strokes`` strokes.
     ``info`` holds ``mse`` and, at the end, ``drawing``, a ``drawenv.Drawing``.
 
     Args:
@@ -70,15 +71,14 @@ class CanvasEnv(gym.Env):
         self.action_spec = self.renderer.action_spec
         self.action_space = self.action_spec.box
         self.observation_space = observation_space(self._batch)
-        self._seeded = self._running = False
+        self._running = False
         self._window = None
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
+        given = self._batch.given(options, 1)
         super().reset(seed=seed)
-        if seed is not None or not self._seeded:
-            self._batch.seed(0, self.np_random)
-            self._seeded = True
-        self._batch.reset(np.array([0]))
+        self._batch.seed(0, self.np_random)
+        self._batch.reset(np.array([0]), given)
         self._running = True
         if self.render_mode == "human":
             self.render()

@@ -64,13 +64,16 @@ class CanvasVectorEnv(VectorEnv):
 
         Args:
             seed: one for all (the i-th gets ``seed + i``) or a list with one for each.
-            options: ``{"reset_mask": bool [num_envs]}`` resets only some.
+            options: ``{"reset_mask": bool [num_envs]}`` resets only some; ``"target"`` gives pictures to
+                those that are reset, uint8 ``[C, H, W]`` for all or ``[k, C, H, W]`` (and ``"hint"``,
+                where there are hints).
         """
+        options = dict(options or {})
         seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed
         seeds = [None] * self.num_envs if seeds is None else list(seeds)
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be one number or {self.num_envs}, got {len(seeds)}")
-        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, bool)))
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
             raise ValueError(f"reset_mask must be bool [{self.num_envs}] with a True, got {mask!r}")
         if self._over is None:
@@ -78,12 +81,13 @@ class CanvasVectorEnv(VectorEnv):
                 raise ResetNeeded("the first reset() must be of all environments")
             self._over = np.zeros(self.num_envs, bool)
         rows = np.flatnonzero(mask)
+        given = self._batch.given(options, len(rows))
         for i in rows:
             if seeds[i] is not None or not self._seeded:
                 self._batch.seed(int(i), np.random.Generator(np.random.PCG64(seeds[i])))
         self._seeded = True
         self._over[rows] = False
-        self._batch.reset(rows)
+        self._batch.reset(rows, given)
         info = {"mse": np.where(mask, self._batch.mse, 0.0), "_mse": mask.copy()}
         return self._batch.observation(), info
 
