@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from .draw import EFFORT, MOST, draw, draw_any_size
 from .drawer import DrawerNetwork, Network, make_network
 from .imagine import RealCanvas
 from .improve import Strokes, refine_strokes
-from .plan import plan
+from .plan import PROPOSALS, plan
 from .recipes import RECIPES, Recipe, get_recipe
 
 
@@ -186,6 +187,24 @@ class Drawer(ModelHubMixin):
         (drawing,) = draw(self, hint[None], effort, refine, strokes=strokes)
         known = not self.recipe.hint and hint.shape == (1, *drawing.sides)
         return replace(drawing, picture=hint[0] if known else None)
+
+    def policy(self, effort: int = 0) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+        """It as a policy of its environment, for ``drawenv.evaluate``: all strokes are planned on blank
+        canvases, then given one at a time.
+
+        Args:
+            effort: see ``draw``.
+        """
+        planned: list[np.ndarray] = []
+
+        def act(observation: dict[str, np.ndarray]) -> np.ndarray:
+            if not observation["progress"].any():
+                wanted = observation["hint" if self.recipe.hint else "target"]
+                actions, _ = self.choose(wanted, observation["canvas"], PROPOSALS if effort else 1, effort)
+                planned[:] = actions.transpose(1, 0, 2)
+            return planned.pop(0)
+
+        return act
 
     def read(self, image, invert: str = "auto") -> np.ndarray:
         """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides;

@@ -4,6 +4,7 @@ from drawenv.actions import ActionSpec, Parameter
 from drawenv.drawing import Drawing
 from drawenv.envs import ENV_IDS, ENVIRONMENTS, CanvasEnv, CanvasVectorEnv, register
 from drawenv.pens import Pen
+from drawenv.protocol import evaluate
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
 from drawenv.renderers.check import check_renderer
@@ -26,6 +27,7 @@ __all__ = [
     "Symbols",
     "Targets",
     "check_renderer",
+    "evaluate",
     "load_pictures",
     "load_targets",
     "register",

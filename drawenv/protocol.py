@@ -1,0 +1,102 @@
+"""How well a policy draws, the same way for everyone: each picture of a test split once, nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from drawenv.envs import ENVIRONMENTS
+from drawenv.targets import load_pictures
+
+BATCH = 100  # environments at a time
+# What gradient descent on the strokes through an exact renderer reaches, the best of sixteen starts, as a
+# return: by environment, targets and strokes. ``scripts/reference.py`` finds it.
+REFERENCES = {("BezierCanvas-v0", "mnist:test", 4): 0.902}
+
+
+def evaluate(
+    policy, env_id: str, targets=None, episodes: int = 100, seed: int = 0, max_strokes: int = 4, **options
+) -> dict[str, Any]:  # fmt: skip
+    """Let a policy draw pictures in an environment and measure.
+
+    Args:
+        policy: a function of a batch of observations, as ``gym.make_vec(env_id)`` gives them, that returns
+            actions ``[n, action_dim]``; or a Stable-Baselines3 model, whose ``predict`` is asked.
+        env_id: of a registered environment.
+        targets: pictures to draw, see ``load_pictures``; the test split of the environment's if None.
+        episodes: as many of them, from the first.
+        seed: of the environments.
+        max_strokes: of an episode.
+        options: more of ``gym.make_vec``'s keywords, for instance ``thickness``.
+
+    Returns:
+        ``returns`` and ``mse`` of each episode; of the returns (0 is a blank canvas, 1 a perfect drawing) the
+        ``mean``, the interquartile mean ``iqm`` and its ``iqm_95``, a bootstrap interval over episodes;
+        ``score``, the mean over that of the best strokes known, or None; and what was asked for.
+
+    Raises:
+        ValueError: the environment is unknown, there are fewer pictures, or actions are wrong.
+    """
+    if env_id not in ENVIRONMENTS:
+        raise ValueError(f"unknown environment {env_id!r}; there are {', '.join(ENVIRONMENTS)}")
+    targets = f"{ENVIRONMENTS[env_id].targets}:test" if targets is None else targets
+    act = _asked(policy)
+    with gym.make(env_id, **options) as one:
+        renderer = one.get_wrapper_attr("renderer")
+        size = one.reset()[0]["canvas"].shape[-1]
+    pictures = load_pictures(targets, size, renderer)
+    if not 1 <= episodes <= len(pictures):
+        raise ValueError(f"episodes must be from 1 to the {len(pictures)} pictures, got {episodes}")
+    returns, errors = [], []
+    for first in range(0, episodes, BATCH):
+        rows = slice(first, min(first + BATCH, episodes))
+        given = {"target": pictures.images[rows]}
+        if pictures.hints is not None:
+            given["hint"] = pictures.hints[rows]
+        env = gym.make_vec(
+            env_id, num_envs=rows.stop - first, max_strokes=max_strokes, targets=pictures,
+            autoreset_mode=AutoresetMode.DISABLED, **options,
+        )  # fmt: skip
+        observation, info = env.reset(seed=seed + first, options=given)
+        total = np.zeros(env.num_envs)
+        for _ in range(max_strokes):
+            observation, reward, _, _, info = env.step(act(observation))
+            total += reward
+        returns += total.tolist()
+        errors += info["mse"].tolist()
+        env.close()
+    name = str(targets) if isinstance(targets, (str, Path)) else f"{len(pictures)} pictures"
+    best = REFERENCES.get((env_id, name, max_strokes)) if not options else None
+    mean = float(np.mean(returns))
+    return {
+        "env": env_id, "targets": name, "episodes": episodes, "seed": seed, "max_strokes": max_strokes,
+        **options,
+        "mean": mean, "iqm": interquartile_mean(np.array(returns)),
+        "iqm_95": bootstrap(np.array(returns)), "score": mean / best if best else None,
+        "returns": returns, "mse": errors,
+    }  # fmt: skip
+
+
+def _asked(policy) -> Callable[[dict], np.ndarray]:
+    if hasattr(policy, "predict"):
+        return lambda observation: policy.predict(observation, deterministic=True)[0]
+    return policy
+
+
+def interquartile_mean(values: np.ndarray) -> float:
+    """The mean without the lowest and the highest quarter (Agarwal et al. 2021)."""
+    ordered = np.sort(values)
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
+
+
+def bootstrap(values: np.ndarray, share: float = 0.95, n: int = 2_000) -> list[float]:
+    """The interval of the interquartile mean over ``n`` draws of as many values, always the same draws."""
+    rng = np.random.default_rng(0)
+    means = [interquartile_mean(rng.choice(values, len(values))) for _ in range(n)]
+    return np.quantile(means, [(1 - share) / 2, (1 + share) / 2]).tolist()

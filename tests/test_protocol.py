@@ -1,0 +1,58 @@
+"""One call that measures any policy as ours are measured."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3 import PPO
+
+import drawenv
+from agents import Drawer
+from agents.evaluate import evaluate
+from drawenv.protocol import bootstrap, interquartile_mean
+
+
+def test_a_drawer_has_the_same_error_by_both_ways():
+    drawer, options = Drawer.from_pretrained("quickstart"), {"max_strokes": 2, "episodes": 120}
+    ours = evaluate(drawer, "symbols-2:test", limit=120, prune=False)
+    theirs = drawenv.evaluate(drawer.policy(), "BezierThickCanvas-v0", "symbols-2:test", **options)
+    assert np.mean(theirs["mse"]) == pytest.approx(ours["mse"], rel=1e-4)
+    assert len(theirs["returns"]) == len(theirs["mse"]) == 120 and theirs["score"] is None
+    assert theirs["iqm_95"][0] < theirs["iqm"] < theirs["iqm_95"][1] and 0.8 < theirs["mean"] < 1
+    better = drawenv.evaluate(drawer.policy(2), "BezierThickCanvas-v0", "symbols-2:test", **options)
+    assert better["mean"] > theirs["mean"] + 0.03
+
+
+def test_functions_and_models():
+    def dots(observation):
+        return np.zeros((len(observation["canvas"]), 6), np.float32)
+
+    figures = drawenv.evaluate(dots, "BezierCanvas-v0", episodes=3, thickness=4.0)
+    assert figures["thickness"] == 4.0 and figures["targets"] == "symbols:test"
+    assert (
+        figures["returns"] == drawenv.evaluate(dots, "BezierCanvas-v0", episodes=3, thickness=4.0)["returns"]
+    )
+    model = PPO("MultiInputPolicy", gym.make("BezierCanvas-v0"), n_steps=8, batch_size=8, device="cpu")
+    assert len(drawenv.evaluate(model, "BezierCanvas-v0", episodes=2)["returns"]) == 2
+
+
+def test_pairs_are_drawn_from_their_hints():
+    drawer = Drawer.from_pretrained("floorplan")
+    figures = drawenv.evaluate(
+        drawer.policy(), "RectangleCanvas-v0", "plans:test", 2, max_strokes=drawer.recipe.strokes, size=32
+    )
+    assert len(figures["returns"]) == 2
+
+
+def test_wrong_questions():
+    with pytest.raises(ValueError, match="unknown environment"):
+        drawenv.evaluate(None, "Canvas-v0")
+    with pytest.raises(ValueError, match="episodes must be from 1"):
+        drawenv.evaluate(None, "BezierCanvas-v0", episodes=10**6)
+    with pytest.raises(ValueError, match="shape"):
+        drawenv.evaluate(lambda _: np.zeros(3), "BezierCanvas-v0", episodes=1)
+
+
+def test_interquartile_means():
+    assert interquartile_mean(np.array([0, 0, 1, 2, 3, 4, 9, 99])) == 2.5
+    low, high = bootstrap(np.arange(100.0))
+    assert 40 < low < 49.5 < high < 59 and bootstrap(np.ones(8)) == [1, 1]
