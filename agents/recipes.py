@@ -121,7 +121,8 @@ class TrainOptions:
     matrix_lr: float = 0.02
     """Muon's, for the other weight matrices."""
     start_from: str | None = None
-    """Recipe whose drawer (but for a head of another shape) this one starts from."""
+    """Recipe or folder of weights to go on from: its drawer (but for a head of another shape) and, if it is
+    of the same environment, its canvas network."""
     through: Literal["learned", "straight", "exact"] = "learned"
     """Canvases of training: C's; R's with the gradient of C; those of an exact rasteriser (ablation)."""
 

@@ -13,7 +13,7 @@ from PIL import Image
 from agents import RECIPES
 from agents.commands import draw
 from agents.commands.recipes import ABOUT
-from drawenv import cli
+from drawenv import cli, load_pictures
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "examples/pictures/digits/3.png"
@@ -63,6 +63,18 @@ def test_commands_and_recipes_are_listed():
     listed = drawenv("recipes").stdout.splitlines()
     assert [line.split()[0] for line in listed] == list(ABOUT)
     assert [line.split()[0] for line in listed if "no weights" in line] == ["omniglot-spline", "plans"]
+
+
+def test_go_on_from_other_weights(tmp_path):
+    """On a folder of one's own: little is left to learn, and no canvas network to be fitted."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for k, picture in enumerate(load_pictures("symbols-2:test").images[:20, 0]):
+        Image.fromarray(255 - picture).save(folder / f"{k}.png")
+    options = ("--targets", folder, "--train.pictures", 640, "--train.start-from", "quickstart")
+    done = drawenv("train", "quickstart", *options, "--out", tmp_path / "run", "--threads", 1)
+    assert "validation mse 0.00" in done.stdout and "canvas.safetensors" not in done.stdout
+    assert (tmp_path / "run/canvas.safetensors").exists()
 
 
 def test_training_records_its_command(tmp_path):

@@ -40,34 +40,38 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     from .. import processes
+    from ..data import make_batches
     from ..states import alone
+    from ..train import held_out
 
-    out = arguments.out or Path("runs") / arguments.fields.name
-    with alone(out) if processes.rank() == 0 else nullcontext():
-        train(arguments, out)
+    recipe, writes = arguments.fields, processes.rank() == 0
+    device = prepare(arguments.device, arguments.threads)
+    if writes:  # what may be wrong with the pictures is found before minutes are spent
+        make_batches(recipe, arguments.seed, device)(0.0)
+        held_out(recipe)
+    out = arguments.out or Path("runs") / recipe.name
+    with alone(out) if writes else nullcontext():
+        train(recipe, out, arguments.seed, device, writes)
 
 
-def train(arguments: Arguments, out: Path) -> None:
-    """Train in a folder."""
+def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
+    """Train in a folder; one of several processes ``writes``."""
     import torch
 
     from .. import Drawer, processes
-    from ..data import make_batches
-    from ..train import held_out, start_from, train_drawer
+    from ..train import start_from, train_drawer
     from ..weights import claim, load_weights, save_weights, write_config
     from .train_canvas import fit, fit_clean
 
-    recipe, seed = arguments.fields, arguments.seed
-    device = prepare(arguments.device, arguments.threads)
     made = provenance(seed)  # of the code that is running: there may be another commit when it ends
-    writes = processes.rank() == 0
+    first = Drawer.from_pretrained(recipe.train.start_from) if recipe.train.start_from else None
     if writes:
-        # What may be wrong with the pictures is found before minutes are spent.
-        make_batches(recipe, seed, device)(0.0)
-        held_out(recipe)
         claim(out, recipe)
         if not (out / "canvas.safetensors").exists():
-            fit(recipe, out, seed, device)
+            if first and (first.recipe.env, first.recipe.env_options) == (recipe.env, recipe.env_options):
+                save_weights(first.canvas, out / "canvas.safetensors")  # the same renderer's
+            else:
+                fit(recipe, out, seed, device)
         if recipe.clean.crops and not (out / "cleaner.safetensors").exists():
             fit_clean(recipe, out, seed, device)
     device = processes.start(device)  # the others wait here
@@ -75,8 +79,8 @@ def train(arguments: Arguments, out: Path) -> None:
     torch.manual_seed(seed)
     drawer = Drawer.new(recipe).to(device)
     load_weights(drawer.canvas, out / "canvas.safetensors")
-    if recipe.train.start_from:
-        start_from(drawer, Drawer.from_pretrained(recipe.train.start_from))
+    if first:
+        start_from(drawer, first)
     with progress(disable=not writes) as bar:
         task = bar.add_task(f"drawer of {recipe.name}", total=recipe.train.pictures, note="")
 
