@@ -11,6 +11,7 @@ COMMANDS = {
     "draw": "pictures in, strokes out",
     "recipes": "list what can be drawn, and with which recipe",
     "play": "draw with the mouse, for the agents' reward",
+    "demo": "draw in a browser, and watch the strokes appear",
     "evaluate": "measure a drawer on test pictures",
     "train": "train a recipe's drawer, on pictures of your own too",
     "train_canvas": "train its canvas network alone",
