@@ -84,8 +84,8 @@ class NoteRenderer(Renderer):
     name = "note"
     compose = "max"
     action_spec = ActionSpec(
-        Parameter("x", 0, 62, axis="x"), Parameter("y", 27, 64, axis="y"),
-        Parameter("length", 2, 40), Parameter("loudness", -24, 0, "dB"),
+        Parameter("x0", 0, 64, axis="x"), Parameter("y", 27, 64, axis="y"),
+        Parameter("x1", 0, 64, axis="x", anchor=("x0",)), Parameter("loudness", -24, 0, "dB"),
     )  # fmt: skip
 
     def draw(self, canvas, actions):
@@ -95,16 +95,16 @@ class NoteRenderer(Renderer):
     def to_svg(self, actions):
         """A piano roll."""
         return "\n".join(
-            f'<rect x="{x:.2f}" y="{y - 0.5:.2f}" width="{length:.2f}" height="1" fill="#ffffff" '
-            f'fill-opacity="{1 + loudness / RANGE:.2f}"/>'
-            for x, y, length, loudness in self.action_spec.to_physical(actions)
+            f'<rect x="{min(x0, x1):.2f}" y="{y - 0.5:.2f}" width="{abs(x1 - x0):.2f}" height="1" '
+            f'fill="#ffffff" fill-opacity="{1 + loudness / RANGE:.2f}"/>'
+            for x0, y, x1, loudness in self.action_spec.to_physical(actions)
         )
 
 
 def _physical(values: np.ndarray) -> tuple[np.ndarray, ...]:
     """Values of actions ``[n, 4]`` as start, length, pitch and loudness of notes."""
-    x, y, length, loudness = values.T
-    return x * (SECONDS / 64), length * (SECONDS / 64), LOWEST + 63.5 - y, loudness
+    x0, y, x1, loudness = values.T
+    return np.minimum(x0, x1) * (SECONDS / 64), np.abs(x1 - x0) * (SECONDS / 64), LOWEST + 63.5 - y, loudness
 
 
 def _shown(level: np.ndarray) -> np.ndarray:
@@ -121,7 +121,8 @@ def notes_of(drawing: Drawing) -> list[Note]:
 def actions_of(notes: Sequence[Note]) -> np.ndarray:
     """Physical values of the actions that draw notes, float32 ``[n, 4]``."""
     start, length, pitch, loudness = np.array(notes, np.float32).reshape(-1, 4).T
-    return np.stack([start * 64 / SECONDS, LOWEST + 63.5 - pitch, length * 64 / SECONDS, loudness], 1)
+    ends = start * 64 / SECONDS, (start + length) * 64 / SECONDS
+    return np.stack([ends[0], LOWEST + 63.5 - pitch, ends[1], loudness], 1)
 
 
 def sound(notes: Sequence[Note], seconds: float = SECONDS, seed: int = 0) -> np.ndarray:
@@ -283,6 +284,6 @@ TARGETS["melodies"] = load_melodies
 register("NoteCanvas-v0", NoteRenderer, targets="melodies")
 RECIPE = Recipe(
     "melody", env="examples.melody:NoteCanvas-v0", targets="melodies", strokes=16,
-    canvas=CanvasOptions(refit=False), drawer=DrawerOptions(width=128, hidden=128, side=40, reach=40.0),
+    canvas=CanvasOptions(dots=96, refit=False), drawer=DrawerOptions(width=128, hidden=128, side=40, reach=40.0),
     loss=LossOptions(blur_until=0.3), price=2.0, train=TrainOptions(pictures=200_000, fewest=4),
 )  # fmt: skip
