@@ -284,6 +284,7 @@ TARGETS["melodies"] = load_melodies
 register("NoteCanvas-v0", NoteRenderer, targets="melodies")
 RECIPE = Recipe(
     "melody", env="examples.melody:NoteCanvas-v0", targets="melodies", strokes=16,
-    canvas=CanvasOptions(dots=96, refit=False), drawer=DrawerOptions(width=128, hidden=128, side=40, reach=40.0),
-    loss=LossOptions(blur_until=0.3), price=2.0, train=TrainOptions(pictures=200_000, fewest=4),
+    canvas=CanvasOptions(dots=96, refit=False), loss=LossOptions(blur_until=0.3), price=2.0,
+    drawer=DrawerOptions(width=128, hidden=128, side=40, reach=40.0),
+    train=TrainOptions(pictures=200_000, fewest=4),
 )  # fmt: skip
