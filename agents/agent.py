@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from drawenv import Drawing
 from drawenv.targets.pictures import read_channels, squares
@@ -147,6 +147,40 @@ class Drawer(ModelHubMixin):
         for name, part in drawer._parts.items():
             weights.load_weights(part, folder / f"{name}.safetensors")
         return drawer
+
+    def generate_model_card(self, *_, **__) -> ModelCard:
+        """What a folder of weights, or its page on the Hub, says of itself."""
+        recipe, made = self.recipe, self.config.get("drawer", {})
+        validation = made.get("validation", {})
+        rows = {
+            "trained by": f"`{made['command']}`" if "command" in made else None,
+            "commit": made.get("commit"), "seed": made.get("seed"), "pictures": validation.get("pictures"),
+            "seconds": validation.get("seconds"), "on": made.get("machine"),
+            "validation mse, one pass": validation.get("mse"),
+        }  # fmt: skip
+        table = "\n".join(f"| {name} | {value} |" for name, value in rows.items() if value is not None)
+        return ModelCard(f"""---
+library_name: drawenv
+license: mit
+tags: [drawing, vectorization, svg, world-model]
+---
+# {recipe.name}
+
+Give it a picture and it gives back the strokes that draw it. It draws in `{recipe.env}` of
+drawenv; it learned from {recipe.targets} through an imitation of that renderer, never from strokes.
+
+```python
+from agents import Drawer  # drawenv.agents, if the wheel is installed
+
+Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg")
+```
+
+| | |
+|---|---|
+{table}
+
+`config.json` says the rest.
+""")
 
     def _save_pretrained(self, save_directory: Path) -> None:
         for name, part in self._parts.items():

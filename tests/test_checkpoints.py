@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from agents import Drawer, get_recipe
 from agents.canvas import to_unit
@@ -191,3 +192,13 @@ def test_translations_are_compared_with_their_targets_alone():
     drawer = Drawer.new(get_recipe("plans").debug())
     with pytest.raises(ValueError, match="nothing to compare a drawing with"):
         evaluate(drawer, np.zeros((2, 32, 32), np.uint8))
+
+
+def test_saved_weights_say_what_they_are(tmp_path):
+    drawer = Drawer.from_pretrained("quickstart")
+    drawer.save_pretrained(tmp_path)
+    card = ModelCard.load(tmp_path / "README.md")
+    assert card.data.license == "mit" and "# quickstart" in card.text
+    assert f"`{drawer.config['drawer']['command']}`" in card.text and "`BezierThickCanvas-v0`" in card.text
+    Drawer.new(drawer.recipe).save_pretrained(tmp_path / "new")  # of which nothing is known
+    assert "| trained by |" not in (tmp_path / "new/README.md").read_text()
