@@ -247,6 +247,10 @@ def test_human_window_opens_and_closes():
     env = gym.make("BezierCanvas-v0", render_mode="human", max_strokes=1)
     env.reset(seed=0)
     env.step(env.action_space.sample())
+    window = env.unwrapped._window
+    assert window.surface.get_size() == (512, 256 + 28)
+    written = [window.surface.get_at((x, 270))[0] for x in range(512)]
+    assert max(written) > 150 and min(written) < 50  # light letters on dark
     env.close()
 
 

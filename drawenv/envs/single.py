@@ -79,6 +79,7 @@ class CanvasEnv(gym.Env):
         super().reset(seed=seed)
         self._batch.seed(0, self.np_random)
         self._batch.reset(np.array([0]), given)
+        self._total = 0.0
         self._running = True
         if self.render_mode == "human":
             self.render()
@@ -89,6 +90,7 @@ class CanvasEnv(gym.Env):
             raise gym.error.ResetNeeded("the episode is over or has not begun: call reset() first")
         action = self.action_spec.check(action)
         reward = float(self._batch.draw(action[None])[0])
+        self._total += reward
         info: dict = {"mse": float(self._batch.mse[0])}
         terminated = bool(self._batch.strokes[0] == self._batch.max_strokes)
         if terminated:
@@ -108,7 +110,10 @@ class CanvasEnv(gym.Env):
         from drawenv.envs.window import Window  # pygame loads only when a window opens
 
         self._window = self._window or Window(picture.shape, self.metadata["render_fps"])
-        self._window.show(picture)
+        strokes, most = self._batch.strokes[0], self._batch.max_strokes
+        self._window.show(
+            picture, f"target, canvas    stroke {strokes} of {most}    reward {self._total:.3f}"
+        )
         return None
 
     def close(self):
