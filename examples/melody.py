@@ -113,9 +113,10 @@ def _shown(level: np.ndarray) -> np.ndarray:
 
 
 def notes_of(drawing: Drawing) -> list[Note]:
-    """The notes of a drawing, on the nearest keys."""
+    """The notes of a drawing, on the nearest keys; what is over within 20 ms is none."""
     parts = _physical(drawing.renderer.action_spec.to_physical(drawing.actions))
-    return sorted(Note(s, n, round(p), v) for s, n, p, v in zip(*(x.tolist() for x in parts), strict=True))
+    rows = zip(*(part.tolist() for part in parts), strict=True)
+    return sorted(Note(s, n, round(p), v) for s, n, p, v in rows if n > 0.02)
 
 
 def actions_of(notes: Sequence[Note]) -> np.ndarray:

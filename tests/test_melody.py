@@ -40,6 +40,7 @@ def test_notes_are_their_drawing(rng):
     notes = melody(rng)
     for note, again in zip(notes, notes_of(drawing(notes)), strict=True):
         assert again == pytest.approx(note, abs=1e-3)
+    assert notes_of(drawing([Note(1.0, 0.0, 60, -3.0)])) == []
 
 
 class Listener:
