@@ -55,8 +55,7 @@ results: setup
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json
 	$(EVALUATE) lines --targets sketches-dirty:test --effort 2 --pens --out results/lines-dirty.json
-	for rival in skeleton skeleton-of-clean; do \
-		$(EVALUATE) lines --targets sketches-dirty:test --agent $$rival --pens --out results/lines-dirty-$$rival.json || exit 1; done
+	$(EVALUATE) lines --targets sketches-dirty:test --agent skeleton-of-clean --pens --out results/lines-dirty-skeleton-of-clean.json
 	for dirt in ruled holes faint shaded; do \
 		$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --spread 320 --effort 2 \
 			--out results/lines-$$dirt.json || exit 1; \
