@@ -21,11 +21,7 @@ from .drawer import DrawerNetwork, Network, make_network
 from .imagine import RealCanvas
 from .improve import Strokes, refine_strokes
 from .plan import PROPOSALS, plan
-from .recipes import RECIPES, Recipe, get_recipe
-
-
-def has_weights(recipe: Recipe) -> bool:
-    return (weights.PRETRAINED / (recipe.weights or recipe.name)).is_dir()
+from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
 
 
 class Drawer(ModelHubMixin):
@@ -109,7 +105,7 @@ class Drawer(ModelHubMixin):
                     f"scripts/train_drawer.py {name}, then give that folder"
                 )
             wanted = get_recipe(name)
-            drawer = cls._from_pretrained(model_id=str(weights.PRETRAINED / (wanted.weights or wanted.name)))
+            drawer = cls._from_pretrained(model_id=str(PRETRAINED / (wanted.weights or wanted.name)))
             return (drawer.with_recipe(**vars(wanted)) if wanted.weights else drawer).to(device)
         if Path(name).is_dir():
             return cls._from_pretrained(model_id=name).to(device)

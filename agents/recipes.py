@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -298,6 +299,12 @@ _ALL = (
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
+PRETRAINED = Path(__file__).parent / "pretrained"  # folders of weights, by their recipe's name
+
+
+def has_weights(recipe: Recipe) -> bool:
+    """Whether this repository holds weights that it draws with."""
+    return (PRETRAINED / (recipe.weights or recipe.name)).is_dir()
 
 
 def get_recipe(name: str) -> Recipe:

@@ -19,7 +19,6 @@ from drawenv.files import whole, write_whole
 from .recipes import Recipe
 
 VERSION = 3  # of config.json and of what weights mean
-PRETRAINED = Path(__file__).parent / "pretrained"
 LARGEST = 4_096  # of any number in a recipe that says how large something is
 _LARGE = 30_000  # numbers in a tensor that is stored as int8
 

@@ -140,7 +140,7 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
     for ink in (small, large):
         windows: list = []
         draw_any_size(drawer, ink, scale=1.0, log=windows)
-        counts.append(sum(len(corners) for corners, *_ in windows))
+        counts.append(sum(len(corners) for corners, *_ in windows[1:]))  # after the page's sides
         times.append(median_time(functools.partial(draw_any_size, drawer, ink, scale=1.0), seconds))
     refined = median_time(functools.partial(draw_any_size, drawer, small, 0, 50, 1.0), seconds)
     speeds = [n / t for n, t in zip(counts, times, strict=True)]

@@ -49,8 +49,7 @@ def main(arguments: Arguments) -> None:
     from agents.canvas import to_unit
     from agents.evaluate import evaluate
     from agents.oracle import found_errors
-    from agents.recipes import get_recipe
-    from agents.weights import PRETRAINED
+    from agents.recipes import PRETRAINED, get_recipe
     from drawenv import ArrayTargets, BezierRenderer, load_pictures
 
     recipe, device = get_recipe(arguments.recipe), prepare(arguments.device, arguments.threads)

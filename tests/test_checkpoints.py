@@ -13,8 +13,8 @@ from agents.chance import Chance
 from agents.draw import draw
 from agents.evaluate import evaluate
 from agents.improve import stacked
-from agents.recipes import RECIPES, Recipe
-from agents.weights import PRETRAINED, VERSION, claim, load_weights, read_config, save_weights
+from agents.recipes import PRETRAINED, RECIPES, Recipe
+from agents.weights import VERSION, claim, load_weights, read_config, save_weights
 from drawenv import BezierRenderer, Symbols, load_pictures
 from drawenv.drawing import draw_kept
 

@@ -142,14 +142,15 @@ def test_pages_are_seen_at_the_scale_of_their_lines():
         return ink
 
     small = page(128, 128, 3)
-    assert at_its_scale(look, small) is small and seen == [128]
-    assert at_its_scale(look, page(64, 64, 6)).shape == (SMALL, SMALL)
-    large = at_its_scale(look, page(2_000, 3_000, 30))
+    assert all(found is small for found in at_its_scale(look, small)) and seen == [128]
+    goal, whole = at_its_scale(look, page(64, 64, 6))
+    assert goal.shape == (SMALL, SMALL) and whole.shape == (64, 64)
+    large, _ = at_its_scale(look, page(2_000, 3_000, 30))
     assert 0.5 * USUAL < line_width(large) < 2 * USUAL and max(large.shape) < 500
     seen.clear()
     fine = page(2 * SEEN, 2 * SEEN, 2)
-    assert at_its_scale(look, fine).shape == fine.shape and seen == [SEEN, 2 * SEEN]
-    assert not at_its_scale(look, np.zeros((3_000, 20), np.uint8)).any()
+    assert [x.shape for x in at_its_scale(look, fine)] == [fine.shape] * 2 and seen == [SEEN, 2 * SEEN]
+    assert not at_its_scale(look, np.zeros((3_000, 20), np.uint8))[0].any()
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,7 @@ def test_a_drawer_with_a_cleaner_is_saved_loaded_and_draws(drawer, tmp_path):
 
 def test_pens_of_a_large_picture_are_made_at_the_scale_of_its_lines(drawer):
     large = draw_any_size(drawer, page(1_280, 1_280, 30))
-    assert large.sides == (1_280, 1_280) and max(large.picture.shape) < 640
+    assert large.sides == (1_280, 1_280) and max(large.picture.shape) == 1_024
     zoom = 8.0
     pens = pens_of_ink(page(160, 160))
     rough = in_strokes([pen.scaled(zoom, 6.0) for pen in pens], BezierRenderer(None, page=(1_280, 1_280)))
@@ -221,4 +222,4 @@ def test_lines_draws_what_is_under_the_dirt():
         drawing = drawer.draw(255 - soiled(ink, np.random.default_rng(seed), strengths))
         assert mse(drawing.render()[None, None], ink[None, None])[0] < 0.3 * np.square(ink / 255).mean()
         shown = in_strokes(drawing.pens(), drawing.renderer).render()
-        assert 3 <= len(drawing.pens()) <= 6 and iou(shown[None, None], ink[None, None])[0] > 0.7
+        assert 3 <= len(drawing.pens()) <= 7 and iou(shown[None, None], ink[None, None])[0] > 0.7

@@ -64,8 +64,7 @@ class Server(ThreadingHTTPServer):
         """Those that have weights and draw one picture: what each is for, and how wide a pen suits it, as a
         share of the picture's side.
         """
-        from ..agent import has_weights
-        from ..recipes import RECIPES
+        from ..recipes import RECIPES, has_weights
 
         known = [RECIPES[name] for name in ABOUT if name != "prism"]  # which needs three pictures
         return {

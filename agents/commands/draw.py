@@ -213,7 +213,7 @@ class Worker:
         to["drawing"].parent.mkdir(parents=True, exist_ok=True)
         note = "its lines; " if sketch else ""
         if drawing.picture is not None and drawing.picture.shape != drawing.sides:
-            note += f"drawn {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
+            note += f"seen {max(drawing.sides) / max(drawing.picture.shape):.2g} times smaller; "
         note += f"{len(drawing)} strokes" if len(drawing) else "nothing to draw was found"
         if self.paper:
             pens = on_paper(drawing, self.paper, arguments.pen)

@@ -225,8 +225,8 @@ class Window:
 
 def find_drawer(recipe: str | None, env: str):
     """The agent that is named, or one whose environment this is, or None."""
-    from ..agent import Drawer, has_weights
-    from ..recipes import RECIPES
+    from ..agent import Drawer
+    from ..recipes import RECIPES, has_weights
 
     prepare("cpu", threads=1)
     known = [RECIPES[name] for name in ABOUT]

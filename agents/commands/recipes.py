@@ -29,8 +29,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    from ..agent import has_weights
-    from ..recipes import RECIPES
+    from ..recipes import RECIPES, has_weights
 
     for name, what in ABOUT.items():
         print(f"{name:17} {what}{'' if has_weights(RECIPES[name]) else ' (no weights here)'}")
