@@ -92,7 +92,7 @@ class Arguments:
     """A recording (.wav), or notes (.mid)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """A MIDI file for a recording; a WAV file for notes."""
-    weights: Path = Path("runs/melody")
+    weights: Path = Path(__file__).parent / "weights/melody"
     """Folder of weights."""
     effort: int = 2
     """Rounds in which each note is found anew, the others in place."""

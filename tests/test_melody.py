@@ -1,8 +1,11 @@
 """Music as drawing: the renderer's spectrograms are those of its sound, and notes come back as MIDI."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from agents import Drawer
 from drawenv import Drawing
 from examples import transcribe
 from examples.melody import (
@@ -20,6 +23,7 @@ from examples.melody import (
 )  # fmt: skip
 
 RENDERER = NoteRenderer()
+ROOT = Path(__file__).parent.parent
 
 
 def drawing(notes):
@@ -41,6 +45,16 @@ def test_notes_are_their_drawing(rng):
     for note, again in zip(notes, notes_of(drawing(notes)), strict=True):
         assert again == pytest.approx(note, abs=1e-3)
     assert notes_of(drawing([Note(1.0, 0.0, 60, -3.0)])) == []
+
+
+def test_weights_transcribe(rng):
+    """Those in the repository, sounds of notes that they never met."""
+    drawer, melodies = (
+        Drawer.from_pretrained(ROOT / "examples/weights/melody"),
+        [melody(rng) for _ in range(12)],
+    )
+    found = [transcribe.transcribe(drawer, sound(notes, seed=seed)) for seed, notes in enumerate(melodies)]
+    assert note_scores(found, melodies)["note_f1"] > 0.8
 
 
 class Listener:
