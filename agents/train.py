@@ -52,17 +52,15 @@ class Refit:
     Args:
         drawer: whose canvas network is changed in place.
         batch: strokes of each half.
-        seed: of the choice and of the random strokes.
     """
 
-    def __init__(self, drawer: Drawer, batch: int, seed: int):
+    def __init__(self, drawer: Drawer, batch: int):
         self.drawer, self.batch = drawer, batch
         self.canvas, self.real = drawer.canvas, RealCanvas(drawer.renderer)
         self.optimizer = MuonAdam(self.canvas, lr=1e-3, matrix_lr=5e-3)
-        self.restart(seed)
 
     def restart(self, seed: int) -> None:
-        """Begin anew with what is random."""
+        """Begin with what is random: before the first step, and wherever a run may be resumed."""
         drawer = self.drawer
         self.rollouts = Rollouts(
             drawer.renderer, drawer.recipe.size, self.batch, self.canvas.steps,
@@ -126,7 +124,7 @@ class Trainer:
         train = self.recipe.train
         self.optimizer = MuonAdam(network, train.lr, train.matrix_lr, adam_only)
         batch = -(-train.batch // processes.count())
-        self.refit = Refit(drawer, batch, seed) if self.recipe.canvas.refit else None
+        self.refit = Refit(drawer, batch) if self.recipe.canvas.refit else None
         self.through = exactly(self._canvas_function())
         alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
         self.update = Replayed(self._update, record=alone)

@@ -14,9 +14,6 @@ from drawenv.envs import ENVIRONMENTS
 from drawenv.targets import load_pictures
 
 BATCH = 100  # environments at a time
-# What gradient descent on the strokes through an exact renderer reaches, the best of sixteen starts, as a
-# return: by environment, targets and strokes. ``scripts/reference.py`` finds it.
-REFERENCES = {("BezierCanvas-v0", "mnist:test", 4): 0.902}
 
 
 def evaluate(
@@ -36,8 +33,8 @@ def evaluate(
 
     Returns:
         ``returns`` and ``mse`` of each episode; of the returns (0 is a blank canvas, 1 a perfect drawing) the
-        ``mean``, the interquartile mean ``iqm`` and its ``iqm_95``, a bootstrap interval over episodes;
-        ``score``, the mean over that of the best strokes known, or None; and what was asked for.
+        ``mean``, the interquartile mean ``iqm`` and its ``iqm_95``, a bootstrap interval over episodes; and
+        what was asked for.
 
     Raises:
         ValueError: the environment is unknown, there are fewer pictures, or actions are wrong.
@@ -71,14 +68,11 @@ def evaluate(
         errors += info["mse"].tolist()
         env.close()
     name = str(targets) if isinstance(targets, (str, Path)) else f"{len(pictures)} pictures"
-    best = REFERENCES.get((env_id, name, max_strokes)) if not options else None
-    mean = float(np.mean(returns))
     return {
         "env": env_id, "targets": name, "episodes": episodes, "seed": seed, "max_strokes": max_strokes,
         **options,
-        "mean": mean, "iqm": interquartile_mean(np.array(returns)),
-        "iqm_95": bootstrap(np.array(returns)), "score": mean / best if best else None,
-        "returns": returns, "mse": errors,
+        "mean": float(np.mean(returns)), "iqm": interquartile_mean(np.array(returns)),
+        "iqm_95": bootstrap(np.array(returns)), "returns": returns, "mse": errors,
     }  # fmt: skip
 
 

@@ -136,7 +136,8 @@ def test_refit_works_on_every_kind_of_canvas(targets):
     for compose in ("max", "over", None):
         drawer.canvas = canvas = CanvasNetwork(7, compose=compose, dots=8).requires_grad_(False)
         before = [p.clone() for p in canvas.parameters()]
-        refit = Refit(drawer, 4, seed=0)
+        refit = Refit(drawer, 4)
+        refit.restart(0)
         refit.drawn(*refit.choose(blank, actions, canvases))
         inputs = refit.inputs(8)
         assert [len(part) for part in inputs] == [12, 12, 12]  # its own strokes and random ones

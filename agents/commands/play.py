@@ -199,6 +199,7 @@ class Window:
             self.chosen = (self.chosen + 1) % len(game.values)
         elif key == pygame.K_s:
             file = self.out / f"drawing-{game.seed}.svg"
+            self.out.mkdir(parents=True, exist_ok=True)
             game.drawing.save(file)
             self.note = f"saved as {file}"
         return key != pygame.K_ESCAPE
