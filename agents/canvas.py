@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from drawenv.renderers import Compose, Renderer
 
 from .optim import MuonAdam
 from .recipes import Recipe
+from .states import SAVES, load_state, remove_state, save_state
 
 
 class CanvasNetwork(nn.Module):
@@ -200,6 +202,16 @@ class Rollouts:
             self.kept.append(batch)
         return batch
 
+    def state(self) -> dict[str, Any]:
+        """Where it is, to go on from; not with ``calls``, which keeps too much."""
+        canvas, age = torch.from_numpy(self.canvas), torch.from_numpy(self.age)
+        return {"rng": self.rng.bit_generator.state, "canvas": canvas, "age": age, "made": self.made}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self.rng.bit_generator.state, self.made = state["rng"], state["made"]
+        self.canvas, self.age = (state[name].cpu().numpy() for name in ("canvas", "age"))
+
 
 @torch.no_grad()
 def canvas_error(canvas: CanvasNetwork, renderer: Renderer, size: int = 64, n: int = 2048) -> float:
@@ -221,7 +233,7 @@ def canvas_error(canvas: CanvasNetwork, renderer: Renderer, size: int = 64, n: i
 def fit_canvas(
     canvas: CanvasNetwork, renderer: Renderer, size: int = 64, steps: int = 3_700, lr: float = 5e-3,
     matrix_lr: float = 0.02, batch: int | None = None, seed: int = 0, calls: int | None = None,
-    report: Callable[[int], None] | None = None,
+    state_file: Path | None = None, report: Callable[[int], None] | None = None,
 ) -> int:  # fmt: skip
     """Fit C to random rollouts of R; it is frozen afterwards. One seed gives one network.
 
@@ -235,6 +247,7 @@ def fit_canvas(
         batch: transitions in a step; 128, or 32 where composition is learned, if None.
         seed: of the rollouts.
         calls: how often the renderer may be called, at least ``batch``; see ``Rollouts``.
+        state_file: what to resume from, if it is there; gone when the fit is done.
         report: called now and then with the steps made.
 
     Returns:
@@ -247,9 +260,20 @@ def fit_canvas(
     rollouts = Rollouts(renderer, size, batch, canvas.steps, seed=seed, calls=calls, device=device)
     optimizer = MuonAdam(canvas, lr, matrix_lr)
     canvas.requires_grad_(True).train()
-    for step in range(steps):
+    begun, every = 0, max(steps // SAVES, 1)
+    if state_file and (state := load_state(state_file, seed, device)):
+        canvas.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        rollouts.load_state(state["rollouts"])
+        begun = state["steps"]
+    for step in range(begun, steps):
         optimizer.step(canvas.loss(*rollouts()), min((step + 1) / 100, 2 * (1 - step / steps), 1.0))
         if report and step % 50 == 49:
             report(step + 1)
+        if state_file and step % every == every - 1:
+            state = {"network": canvas.state_dict(), "optimizer": optimizer.state_dict(), "steps": step + 1}
+            save_state(state_file, seed, state | {"rollouts": rollouts.state()})
     canvas.requires_grad_(False).eval()
+    if state_file:
+        remove_state(state_file)
     return rollouts.made

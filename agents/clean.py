@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from drawenv.targets.dirt import any_dirt, soiled
 
 from .data import random_crop
-from .states import load_state, save_state
+from .states import SAVES, load_state, save_state
 
 # Of the crops it learns from; of other sides so many as have as many pixels.
 SIDE, BATCH = 128, 16
@@ -25,7 +25,6 @@ THICK = 33  # px: what is thinner is a line, what is not is paper
 LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
-CHECKS = 20  # in a run the state is saved so often
 
 
 class _Two(nn.Sequential):
@@ -152,12 +151,12 @@ def fit_cleaner(
     device = next(network.parameters()).device
     network.requires_grad_(True).train()
     optimizer, seen = torch.optim.Adam(network.parameters(), lr=LR), 0
-    if state := load_state(state_file, device):
+    if state := load_state(state_file, seed, device):
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         seen = state["crops"]
     rng = np.random.default_rng((seed, seen))
-    every = max(crops // CHECKS // BATCH, 1) * BATCH
+    every = max(crops // SAVES // BATCH, 1) * BATCH
     while seen < crops:
         side = SIDES[seen // BATCH % len(SIDES)]
         pairs = [dirty_crop(pictures, rng, side) for _ in range(max(BATCH * SIDE**2 // side**2, 1))]
@@ -174,6 +173,6 @@ def fit_cleaner(
             report(seen, loss.item())
         if seen % every == 0:
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "crops": seen}
-            save_state(state_file, state)
+            save_state(state_file, seed, state)
             rng = np.random.default_rng((seed, seen))  # as if the run had just been resumed here
     network.requires_grad_(False).eval()

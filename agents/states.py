@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 
 from drawenv.files import whole
 
+SAVES = 20  # of a run's state, at even distances
+
 
 @contextmanager
 def alone(folder: Path) -> Generator[None]:
@@ -35,10 +37,10 @@ def alone(folder: Path) -> Generator[None]:
         lock.release()
 
 
-def save_state(path: Path, state: dict) -> None:
-    """Write a state with its checksum; the one that was there is kept beside it."""
+def save_state(path: Path, seed: int, state: dict) -> None:
+    """Write the state of a run with its checksum; the one that was there is kept beside it."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(state | {"seed": seed}, buffer)
     data = buffer.getvalue()
     with whole(path) as beside:
         beside.write_bytes(data + hashlib.sha256(data).digest())
@@ -46,11 +48,11 @@ def save_state(path: Path, state: dict) -> None:
             path.replace(_before(path))
 
 
-def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+def load_state(path: Path, seed: int, device: torch.device | str = "cpu") -> dict[str, Any] | None:
     """The last state that is whole, or None if there is none yet.
 
     Raises:
-        ValueError: there are states, and all of them are damaged.
+        ValueError: there are states, and all of them are damaged; or the state is of a run with another seed.
     """
     damaged = []
     for file in (path, _before(path)):
@@ -60,11 +62,20 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
         if hashlib.sha256(data[:-32]).digest() == data[-32:]:
             if damaged:
                 print(f"{path} is damaged: going on from {file.name}", file=sys.stderr)
-            return torch.load(io.BytesIO(data[:-32]), map_location=device, weights_only=True)
+            state = torch.load(io.BytesIO(data[:-32]), map_location=device, weights_only=True)
+            if state["seed"] != seed:
+                raise ValueError(f"{path} is of seed {state['seed']}, not {seed}: choose another folder")
+            return state
         damaged.append(str(file))
     if damaged:
         raise ValueError(f"{' and '.join(damaged)}: damaged; delete to start again, or choose another folder")
     return None
+
+
+def remove_state(path: Path) -> None:
+    """Take a state away, with the one before."""
+    for file in (path, _before(path)):
+        file.unlink(missing_ok=True)
 
 
 def _before(path: Path) -> Path:

@@ -29,10 +29,9 @@ from .loss import drawing_loss
 from .optim import MuonAdam
 from .oracle import ExactBezier
 from .recipes import Recipe
-from .states import load_state, save_state
+from .states import SAVES, load_state, save_state
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
-CHECKS = 20  # validations in a run
 REPORT_EVERY = 20  # steps; a report waits for the device
 
 
@@ -258,7 +257,7 @@ def train_drawer(
     validation = held_out(recipe)
     trainer = Trainer(drawer, seed)
     state_file, pictures, before = out / "training.pt", 0, 0.0
-    if state := load_state(state_file, drawer.device):
+    if state := load_state(state_file, seed, drawer.device):
         try:
             trainer.load_state(state)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -278,7 +277,7 @@ def train_drawer(
     begin()
     start, writer = time.monotonic(), SummaryWriter(out) if writes else None
     begun = pictures
-    every = max(recipe.train.pictures // CHECKS, min(64, recipe.train.pictures // 4), 1)
+    every = max(recipe.train.pictures // SAVES, min(64, recipe.train.pictures // 4), 1)
     last: dict = {}
 
     def check() -> None:
@@ -299,7 +298,7 @@ def train_drawer(
         for name, under in (("mse", "renderer"), ("mse_canvas", "canvas")):
             writer.add_scalar(f"mse/{under}", figures[name], pictures)
         state = trainer.state() | {"pictures": pictures, "seconds": before + time.monotonic() - start}
-        save_state(state_file, state)
+        save_state(state_file, seed, state)
 
     step = 0
     while pictures < recipe.train.pictures:

@@ -36,6 +36,7 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     from agents.baselines.ppo import HYPERPARAMETERS, hyperparameters, train_ppo
     from agents.recipes import get_recipe
+    from agents.states import alone
     from agents.weights import claim, write_config
 
     recipe = get_recipe(arguments.recipe)
@@ -48,8 +49,8 @@ def main(arguments: Arguments) -> None:
         options["n_timesteps"] = arguments.steps
     if arguments.preset == "debug":
         options |= {"n_timesteps": 512, "n_envs": 4, "n_steps": 16, "batch_size": 32}
-    claim(out, recipe)
-    with progress() as bar:
+    with alone(out), progress() as bar:
+        claim(out, recipe)
         task = bar.add_task(f"PPO on {recipe.name}", total=options["n_timesteps"], note="")
 
         def report(row: dict) -> None:

@@ -100,7 +100,8 @@ def test_ppo_learns_and_goes_on(tmp_path):
     assert figures["mse_canvas"] is None
     with pytest.raises(ValueError, match="no canvas to refine through"):
         evaluate(policy, targets="symbols-2:test", refine=1)
-    (tmp_path / "training.zip").write_bytes(b"no zip")
+    (tmp_path / "training.pt").write_bytes(b"no state")
+    (tmp_path / "training.before.pt").unlink()
     with pytest.raises(ValueError, match="damaged"):
         train_ppo(recipe, {**options, "n_timesteps": 50_000}, tmp_path)
 

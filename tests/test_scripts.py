@@ -205,7 +205,7 @@ def test_evaluate_sketches(sketcher):
 def test_ppo(weights, tmp_path):
     done = script("train_ppo", "quickstart", "--preset", "debug", "--out", tmp_path, "--threads", 1)
     assert "after 512 steps" in done.stdout
-    assert {"policy.safetensors", "training.zip", "log.jsonl"} <= {p.name for p in tmp_path.iterdir()}
+    assert {"policy.safetensors", "training.pt", "log.jsonl"} <= {p.name for p in tmp_path.iterdir()}
     options = ("--agent", "ppo", "--weights", tmp_path, "--preset", "debug", "--json")
     result = json.loads(script("evaluate", "quickstart", *options).stdout)
     assert result["agent"] == "ppo" and result["mse"] > 0 and result["mse_canvas"] is None

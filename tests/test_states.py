@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from agents import Drawer, get_recipe, train
+from agents.baselines import hyperparameters, train_ppo
+from agents.canvas import fit_canvas, make_canvas
 from agents.clean import CleanNetwork, fit_cleaner
 from agents.states import alone, load_state, save_state
 from agents.train import train_drawer
@@ -57,7 +60,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path, folder
     monkeypatch.setattr(train, "evaluate", killed)
     with pytest.raises(KeyboardInterrupt):
         weights_of(recipe, tmp_path / "killed")
-    assert load_state(tmp_path / "killed/training.pt")["pictures"] < 256
+    assert load_state(tmp_path / "killed/training.pt", 0)["pictures"] < 256
     found = weights_of(recipe, tmp_path / "killed")
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[part], found[part]) for part in wanted)
@@ -84,33 +87,79 @@ def test_a_killed_cleaner(tmp_path):
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
 
 
+def test_a_killed_fit_of_a_canvas(tmp_path):
+    def fit(file, stop=None):
+        torch.manual_seed(0)
+        canvas = make_canvas(get_recipe("hollow").debug())
+
+        def report(step):
+            if step == stop:
+                raise KeyboardInterrupt
+
+        fit_canvas(canvas, get_recipe("hollow").renderer(), 32, 200, state_file=file, report=report)
+        return canvas.state_dict()
+
+    wanted = fit(None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "canvas.pt", 150)
+    assert load_state(tmp_path / "canvas.pt", 0)["steps"] == 140
+    found = fit(tmp_path / "canvas.pt")
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted) and not [*tmp_path.iterdir()]
+
+
+def test_a_killed_ppo(tmp_path, monkeypatch):
+    monkeypatch.setattr("agents.baselines.ppo.EVERY", 512)
+    recipe = get_recipe("quickstart").debug()
+    options = {**hyperparameters(recipe.env), "n_envs": 16, "n_steps": 8, "n_timesteps": 2_048}
+    options["policy_kwargs"] = {"width": 4, "features_dim": 16}
+
+    def weights(out, stop=None):
+        def report(row):
+            if row["steps"] == stop:
+                raise KeyboardInterrupt
+
+        last = train_ppo(recipe, options, out, 3, report)
+        assert (out / "log.jsonl").read_text().count("\n") == 4 and last["steps"] == 2_048
+        return load_file(out / "policy.safetensors")
+
+    wanted = weights(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        weights(tmp_path / "killed", 1_360)
+    assert load_state(tmp_path / "killed/training.pt", 3)["steps"] == 1_024
+    for _ in range(2):  # a finished run stays as it is
+        found = weights(tmp_path / "killed")
+        assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
 def test_damage_is_noticed_and_the_state_before_is_kept(tmp_path, capsys):
     file = tmp_path / "training.pt"
-    assert load_state(file) is None
+    assert load_state(file, 0) is None
     for number in (1, 2):
-        save_state(file, {"number": torch.full((1000,), number)})
-    assert load_state(file)["number"][0] == 2
+        save_state(file, 0, {"number": torch.full((1000,), number)})
+    assert load_state(file, 0)["number"][0] == 2
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 4  # one bit
     file.write_bytes(data)
-    assert load_state(file)["number"][0] == 1
+    assert load_state(file, 0)["number"][0] == 1
     assert "damaged: going on from training.before.pt" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"is of seed 0, not 7"):
+        load_state(file, 7)
     (tmp_path / "training.before.pt").write_bytes(b"no state")
     with pytest.raises(ValueError, match=r"training\.pt .*damaged; delete to start again"):
-        load_state(file)
+        load_state(file, 0)
 
 
 def test_a_full_disk_leaves_the_state(tmp_path, monkeypatch):
     file = tmp_path / "training.pt"
-    save_state(file, {"number": 1})
+    save_state(file, 0, {"number": 1})
 
     def full(*_):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        save_state(file, {"number": 2})
-    assert load_state(file) == {"number": 1} and [*tmp_path.iterdir()] == [file]
+        save_state(file, 0, {"number": 2})
+    assert load_state(file, 0) == {"number": 1, "seed": 0} and [*tmp_path.iterdir()] == [file]
 
 
 def test_one_folder_one_run(tmp_path):

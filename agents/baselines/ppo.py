@@ -6,25 +6,28 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import yaml
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecMonitor
-
-from drawenv.files import whole
 
 from ..evaluate import evaluate
 from ..recipes import Recipe
+from ..states import load_state, save_state
 from ..train import held_out
-from ..weights import read_config, save_weights, write_config
+from ..weights import save_weights
 from .policy import Policy, policy_options
 from .vec_env import CanvasVecEnv
 
 HYPERPARAMETERS = Path(__file__).parent / "ppo.yml"
+STATE = "training.pt"
+EVERY = 10_000  # steps at least, from one validation to the next
 
 
 def _value(value):
@@ -51,39 +54,81 @@ def hyperparameters(env_id: str, path: Path = HYPERPARAMETERS) -> dict:
 
 
 class _Validate(BaseCallback):
-    """Draws the pictures that drawers are validated on, and saves the state to resume from."""
+    """Draws the pictures that drawers are validated on, and saves the state to resume from, every so many
+    steps; whatever is random, and the environments, begin anew there, also in a run that was never stopped.
+    """
 
-    def __init__(self, recipe: Recipe, out: Path):
+    def __init__(self, recipe: Recipe, out: Path, seed: int, every: int):
         super().__init__()
-        self.recipe, self.out = recipe, out
-        self.pictures = held_out(recipe)
-        self.before = read_config(out).get("seconds", 0.0)
-        self.start, self.row = time.monotonic(), {}
+        self.recipe, self.out, self.seed, self.every = recipe, out, seed, every
+        self.pictures, self.row, self.before = held_out(recipe), {}, 0.0
+
+    def load(self, model: PPO) -> None:
+        """Go on from the last state, if there is one.
+
+        Raises:
+            ValueError: it is damaged, or of another task or other hyperparameters.
+        """
+        self.start = time.monotonic()
+        if state := load_state(self.out / STATE, self.seed, model.device):
+            try:
+                model.policy.load_state_dict(state["policy"])
+                model.policy.optimizer.load_state_dict(state["optimizer"])
+                model.num_timesteps, self.before = state["steps"], state["seconds"]
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise ValueError(
+                    f"{self.out / STATE} is of another policy ({type(error).__name__}); "
+                    "delete it to start again, or choose another folder"
+                ) from None
+        self.begun = self.last = model.num_timesteps
+
+    def _on_rollout_start(self) -> None:
+        steps = self.num_timesteps
+        if steps // self.every > self.last // self.every:
+            self.check()
+        if steps == self.begun or steps == self.last:
+            set_random_seed(self.seed + steps)
+            self.training_env.seed(self.seed + steps)
+            model: Any = self.model
+            model._last_obs = self.training_env.reset()  # what SB3 itself does before the first rollout
+            model._last_episode_starts = np.ones(self.training_env.num_envs, bool)
 
     def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Validate and save."""
+        self.last = steps = self.num_timesteps
         seconds = self.before + time.monotonic() - self.start
         policy = Policy(cast(ActorCriticPolicy, self.model.policy), self.recipe)
         error = evaluate(policy, self.pictures, prune=False)["mse"]
-        self.row = {"steps": self.num_timesteps, "seconds": round(seconds, 1), "mse": error}
+        self.row = {"steps": steps, "seconds": round(seconds, 1), "mse": error}
+        if steps == self.begun:  # it was finished before
+            return
         with open(self.out / "log.jsonl", "a") as log:
             log.write(json.dumps(self.row) + "\n")
         self.logger.record("mse/renderer", error)
-        with whole(self.out / "training.zip") as beside:
-            self.model.save(beside)
-        write_config(self.out, seconds=seconds)
-        return True
+        state = {
+            "policy": self.model.policy.state_dict(),
+            "optimizer": self.model.policy.optimizer.state_dict(),
+        }
+        save_state(self.out / STATE, self.seed, state | {"steps": steps, "seconds": seconds})
 
 
 def train_ppo(
     recipe: Recipe, options: dict, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None,
     device: str = "cpu",
 ) -> dict:  # fmt: skip
-    """Train PPO; run again with the same ``out`` to go on where it stopped.
+    """Train PPO; run again with the same ``out`` to go on from the last validation. On a
+    processor the weights are those of a run that was never stopped.
 
     Args:
         recipe: the task.
         options: see ``hyperparameters``.
-        out: folder for ``training.zip`` (the state to resume from), ``policy.safetensors``,
+        out: folder for ``training.pt`` (the state to resume from), ``policy.safetensors``,
             ``log.jsonl`` (validation error against steps and seconds) and TensorBoard events.
         seed: of the policy and the pictures.
         report: called after each step of the environments with what was measured.
@@ -99,29 +144,15 @@ def train_ppo(
     known = {name: _value(value) for name, value in options.items() if name != "policy_kwargs"}
     num_envs, steps = int(known.pop("n_envs")), int(known.pop("n_timesteps"))
     envs = VecMonitor(CanvasVecEnv.of(recipe, num_envs))
-    val = VecMonitor(CanvasVecEnv.of(recipe, num_envs, f"{recipe.targets}:val"))
-    validate = _Validate(recipe, out)
-    state = out / "training.zip"
     try:
-        if state.exists():
-            model = PPO.load(state, envs, device=device)
-        else:
-            model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
+        model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
     except TypeError as error:
         raise ValueError(f"PPO does not take these hyperparameters: {error}") from None
-    except Exception as error:  # of a damaged zip file SB3 raises many kinds
-        raise ValueError(f"{state} is damaged ({type(error).__name__}): delete it to start again") from None
+    validate = _Validate(recipe, out, seed, max(steps // 40, EVERY))
+    validate.load(model)
     model.set_logger(configure(str(out), ["tensorboard"]))
-    watch: list[BaseCallback] = [
-        EvalCallback(
-            val, callback_after_eval=validate, n_eval_episodes=max(num_envs, 256),
-            eval_freq=max(steps // 40, 10_000) // num_envs, verbose=0,
-        )
-    ]  # fmt: skip
-    if report:
-        watch.append(_Report(report, validate))
+    watch: list[BaseCallback] = [validate] + ([_Report(report, validate)] if report else [])
     model.learn(steps - model.num_timesteps, watch, reset_num_timesteps=False)
-    validate.on_step()
     save_weights(model.policy, out / "policy.safetensors")
     return validate.row
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -75,6 +74,10 @@ class Arguments:
     """Leave out pictures whose drawings are there already."""
     jobs: int = 1
     """Processes that draw, each a picture at a time."""
+    ray: str | None = None
+    """Draw on the Ray cluster at this address, which sees the same files; local: on one made for it here."""
+    manifest: Path | None = None
+    """Add a line of JSON for each picture to this file: its drawing and strokes, or what was wrong."""
     device: Device = "cpu"
     """To compute on; for single pictures a GPU gains nothing."""
     preset: Literal["full", "debug"] = "full"
@@ -180,6 +183,13 @@ class Worker:
             if not 0 < arguments.animate <= 3600:
                 raise ValueError(f"--animate is in seconds, over 0 to 3600, got {arguments.animate}")
 
+    def __call__(self, path: Path, to: dict[str, Path], report: Callable[[int, int], None] | None = None):
+        """See ``draw``; what it raises of a picture is given back."""
+        try:
+            return self.draw(path, to, report)
+        except (ValueError, FileNotFoundError) as error:
+            return error
+
     def draw(self, path: Path, to: dict[str, Path], report: Callable[[int, int], None] | None = None) -> Made:
         """Draw a picture and write what is wanted of it.
 
@@ -234,54 +244,40 @@ class Worker:
             found = [room._asdict() for room in rooms(drawing)]
             write_whole(to["rooms"], json.dumps(found, indent=1) + "\n")
         shown = ([drawer.read(source, invert)], drawing) if arguments.sheet else None
-        return Made(f"{path} -> {to['drawing']} ({note})", shown)
+        return Made(f"{path} -> {to['drawing']} ({note})", len(drawing), shown)
 
 
 class Made(NamedTuple):
     """What became of a picture: a line that says it, and what is to be shown on the sheet."""
 
     line: str
+    strokes: int
     shown: tuple | None
-
-
-_worker: Worker  # of a process of its own
-
-
-def _start(arguments: Arguments) -> None:
-    """What a process does first."""
-    global _worker
-    _worker = Worker(arguments)
-
-
-def _draw(path: Path, to: dict[str, Path]) -> Made | Exception:
-    try:
-        return _worker.draw(path, to)
-    except (ValueError, FileNotFoundError) as error:
-        return error
 
 
 def drawn(
     arguments: Arguments, worker: Worker, files: dict[Path, dict[str, Path]], bar
 ) -> Iterator[tuple[Path, Made | Exception]]:
     """Each picture with what became of it, as soon as it is done: here, or in processes of their own."""
+    from . import many
+
     task, done = bar.add_task("drawing", total=len(files), note=""), 0
-    if arguments.jobs > 1 and len(files) > 1:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(arguments.jobs, len(files)), context, _start, (arguments,)) as pool:
-            futures = {pool.submit(_draw, path, to): path for path, to in files.items()}
-            for future in as_completed(futures):
-                bar.update(task, advance=1)
-                yield futures[future], future.result()
+    jobs, others = min(arguments.jobs, len(files)), None
+    if arguments.ray:
+        others = many.on_ray(Worker, arguments, files, jobs, arguments.ray)
+    elif jobs > 1:
+        others = many.in_processes(Worker, arguments, files, jobs)
+    for result in others or ():
+        bar.update(task, advance=1)
+        yield result
+    if others:
         return
 
     def report(windows: int, total: int) -> None:
         bar.update(task, completed=done + windows / total, note=f"window {windows} of {total}")
 
     for path, to in files.items():
-        try:
-            made: Made | Exception = worker.draw(path, to, report)
-        except (ValueError, FileNotFoundError) as error:
-            made = error
+        made = worker(path, to, report)
         done += 1
         bar.update(task, completed=done)
         yield path, made
@@ -302,14 +298,19 @@ def main(arguments: Arguments) -> None:
         there = [path for path, to in files.items() if all(file.exists() for file in to.values())]
         files = {path: to for path, to in files.items() if path not in there}
         print(f"{len(there)} drawings are there already")
-    failed, made = 0, {}
-    with progress(transient=True, disable=not recipe.stride and len(files) < 5) as bar:
+    failed, made, manifest = 0, {}, arguments.manifest or Path(os.devnull)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    bar = progress(transient=True, disable=not recipe.stride and len(files) < 5)
+    with open(manifest, "a", buffering=1) as rows, bar:
         for path, result in drawn(arguments, worker, files, bar):
             if isinstance(result, Exception):
-                failed = fail(result)
+                failed, row = fail(result), {"error": str(result)}
             else:
-                made[path] = result.shown
+                row = {"drawing": str(files[path]["drawing"]), "strokes": result.strokes}
+                if arguments.sheet:
+                    made[path] = result.shown
                 print(result.line)
+            rows.write(json.dumps({"picture": str(path)} | row) + "\n")
     if arguments.sheet and made:
         pairs = [made[path] for path in files if path in made]
         save_sheet(pairs, arguments.sheet, columns=5 if recipe.stride else 10)

@@ -14,7 +14,8 @@ from .common import Device, prepare, progress, provenance
 
 @dataclass
 class Arguments:
-    """Fit the canvas network C of a recipe; writes OUT/canvas.safetensors.
+    """Fit the canvas network C of a recipe; writes OUT/canvas.safetensors. Run again to go on after an
+    interruption.
 
     Fields of the recipe can be given too, for instance --canvas.steps 600.
     """
@@ -54,6 +55,7 @@ def fit(recipe: Recipe, out: Path, seed: int, device, calls: int | None = None) 
         task = bar.add_task(f"canvas of {recipe.name}", total=steps, note="")
         made = fit_canvas(
             canvas, renderer, recipe.size, steps, seed=seed, calls=calls,
+            state_file=None if calls else out / "canvas.pt",
             report=lambda step: bar.update(task, completed=step, note=f"{step} steps"),
         )  # fmt: skip
     error = canvas_error(canvas, renderer, recipe.size)
@@ -103,9 +105,11 @@ def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
 
 
 def main(arguments: Arguments) -> None:
+    from ..states import alone
     from ..weights import claim
 
     recipe, device = arguments.fields, prepare(arguments.device, arguments.threads)
     out = arguments.out or Path("runs") / recipe.name
-    claim(out, recipe)
-    fit(recipe, out, arguments.seed, device, arguments.calls)
+    with alone(out):
+        claim(out, recipe)
+        fit(recipe, out, arguments.seed, device, arguments.calls)
