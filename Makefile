@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup draw test lint results clean
+.PHONY: setup draw test attack lint results clean
 
 setup: .venv/ready
 
@@ -22,6 +22,10 @@ draw: setup
 
 test: setup lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What may be wrong, many times over: about two hours on two cores; make test tries a little of it.
+attack: setup
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m attack
 
 lint: setup
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import gymnasium as gym
 
 import drawenv  # noqa: F401  registers the environments
-from drawenv.renderers import Renderer
+from drawenv.renderers import RectangleRenderer, Renderer
 
 PAGE = 512  # side in pixels at which pictures of any size are trained on and measured
 
@@ -190,6 +190,23 @@ class Recipe:
     def measured_scale(self) -> float | None:
         """The scale at which pages are measured: their own; of clean lines on any paper, what suits them."""
         return None if self.clean.crops else 1.0
+
+    def check(self) -> None:
+        """Refuse, with a ValueError, what no drawer could be."""
+        renderer, sides = self.renderer(), [self.size, self.hint_side]
+        zooms, levels = self.data.zooms, [level for level, _ in self.levels]
+        counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width]
+        counts += [self.drawer.hidden, self.drawer.side, self.clean.width, self.train.batch]
+        rules = {
+            "sizes, strokes and widths must be 1 or more": zooms and levels and min(counts) >= 1,
+            "size and the hint's side must be multiples of 16": not any(x < 16 or x % 16 for x in sides),
+            "stride must be from 0 to size": 0 <= self.stride <= self.size,
+            "a drawer that slides over pages draws ink, with no hint": not self.stride
+            or (renderer.compose == "max" and not self.hint),
+            "votes are for filled rectangles": not self.votes or isinstance(renderer, RectangleRenderer),
+        }
+        for rule in (rule for rule, holds in rules.items() if not holds):
+            raise ValueError(rule)
 
     def debug(self) -> Recipe:
         """The same task, so small that everything ends within seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import get_type_hints
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
@@ -20,6 +21,7 @@ from .recipes import Recipe
 
 VERSION = 3  # of config.json and of what weights mean
 LARGEST = 4_096  # of any number in a recipe that says how large something is
+DIGEST = "sha256"  # in a file's metadata
 _LARGE = 30_000  # numbers in a tensor that is stored as int8
 
 
@@ -39,7 +41,16 @@ def save_weights(module: nn.Module, path: Path) -> None:
         else:
             tensors[name] = value.half().contiguous()
     with whole(path) as beside:
-        save_file(tensors, beside)
+        save_file(tensors, beside, {DIGEST: _digest(tensors)})
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of what tensors hold: the format has no checksum of its own."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -53,6 +64,10 @@ def load_weights(module: nn.Module, path: Path) -> None:
         raise FileNotFoundError(f"no weights at {path}")
     try:
         tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            wanted = (file.metadata() or {}).get(DIGEST)
+        if wanted and wanted != _digest(tensors):
+            raise ValueError(f"{path} is damaged: its numbers have changed since it was written")
         scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".scale")}
         for name, scale in scales.items():
             matrix = name.removesuffix(".scale")
@@ -99,7 +114,7 @@ def read_recipe(folder: Path) -> Recipe:
     try:
         recipe = Recipe.from_dict(config["recipe"])
         _check(recipe, config["recipe"])
-        recipe.renderer()
+        recipe.check()
         return recipe
     except Exception as error:  # of a foreign recipe anything may be wrong
         raise ValueError(f"{folder / 'config.json'} describes no recipe of this version: {error}") from None
@@ -117,6 +132,8 @@ def _check(group, values: dict, within: str = "") -> None:
             continue
         try:
             check_type(part, hints[name], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+            if isinstance(part, bool) != (hints[name] is bool):
+                raise TypeCheckError("")
         except TypeCheckError:
             raise TypeError(f"{name} is {value!r}, which is no {hints[name]}") from None
         length = within == "train" or name in ("steps", "crops")  # of trainings alone

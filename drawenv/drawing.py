@@ -240,8 +240,9 @@ class Drawing:
         try:
             data = json.loads(Path(path).read_text())
             renderer = RENDERERS[data["renderer"]](**data["options"])
-            actions = np.array(data["actions"], np.float32).reshape(-1, len(renderer.action_spec))
-            return cls(actions, renderer)
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+                actions = np.array(data["actions"], np.float32)
+            return cls(actions.reshape(-1, len(renderer.action_spec)), renderer)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a drawing saved by drawenv: {error!r}") from None
 

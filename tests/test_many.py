@@ -45,7 +45,8 @@ def test_a_manifest_says_what_became_of_each(tmp_path):
     with pytest.raises(SystemExit, match="2"):
         draw.main(draw.Arguments([picture, tmp_path / "bad.png"], out=tmp_path / "out", **options))
     good, bad = map(json.loads, options["manifest"].read_text().splitlines())
-    assert good == {"picture": str(picture), "drawing": str(tmp_path / "out/0.svg"), "strokes": good["strokes"]}
+    assert good.pop("strokes") <= 2
+    assert good == {"picture": str(picture), "drawing": str(tmp_path / "out/0.svg")}
     assert bad["picture"].endswith("bad.png") and "cannot be read" in bad["error"]
-    with pytest.raises(ValueError, match="no Ray|needs Ray"):
+    with pytest.raises(ValueError, match=r"no Ray|needs Ray"):
         next(many.on_ray(Work, tmp_path, TODO, 1, "nowhere"))

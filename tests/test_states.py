@@ -107,8 +107,7 @@ def test_a_killed_fit_of_a_canvas(tmp_path):
     assert all(torch.equal(wanted[name], found[name]) for name in wanted) and not [*tmp_path.iterdir()]
 
 
-def test_a_killed_ppo(tmp_path, monkeypatch):
-    monkeypatch.setattr("agents.baselines.ppo.EVERY", 512)
+def test_a_killed_ppo(tmp_path):
     recipe = get_recipe("quickstart").debug()
     options = {**hyperparameters(recipe.env), "n_envs": 16, "n_steps": 8, "n_timesteps": 2_048}
     options["policy_kwargs"] = {"width": 4, "features_dim": 16}

@@ -148,7 +148,7 @@ def train_ppo(
         model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
     except TypeError as error:
         raise ValueError(f"PPO does not take these hyperparameters: {error}") from None
-    validate = _Validate(recipe, out, seed, max(steps // 40, EVERY))
+    validate = _Validate(recipe, out, seed, max(steps // 40, min(EVERY, steps // 4)))
     validate.load(model)
     model.set_logger(configure(str(out), ["tensorboard"]))
     watch: list[BaseCallback] = [validate] + ([_Report(report, validate)] if report else [])

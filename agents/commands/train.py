@@ -45,6 +45,7 @@ def main(arguments: Arguments) -> None:
     from ..train import held_out
 
     recipe, writes = arguments.fields, processes.rank() == 0
+    recipe.check()
     device = prepare(arguments.device, arguments.threads)
     if writes:  # what may be wrong with the pictures is found before minutes are spent
         make_batches(recipe, arguments.seed, device)(0.0)

@@ -109,6 +109,7 @@ def main(arguments: Arguments) -> None:
     from ..weights import claim
 
     recipe, device = arguments.fields, prepare(arguments.device, arguments.threads)
+    recipe.check()
     out = arguments.out or Path("runs") / recipe.name
     with alone(out):
         claim(out, recipe)

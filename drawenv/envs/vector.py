@@ -76,12 +76,12 @@ class CanvasVectorEnv(VectorEnv):
         mask = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, bool)))
         if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
             raise ValueError(f"reset_mask must be bool [{self.num_envs}] with a True, got {mask!r}")
-        if self._over is None:
-            if not mask.all():
-                raise ResetNeeded("the first reset() must be of all environments")
-            self._over = np.zeros(self.num_envs, bool)
+        if self._over is None and not mask.all():
+            raise ResetNeeded("the first reset() must be of all environments")
         rows = np.flatnonzero(mask)
         given = self._batch.given(options, len(rows))
+        if self._over is None:
+            self._over = np.zeros(self.num_envs, bool)
         for i in rows:
             if seeds[i] is not None or not self._seeded:
                 self._batch.seed(int(i), np.random.Generator(np.random.PCG64(seeds[i])))

@@ -145,8 +145,8 @@ class BezierRenderer(Renderer):
     def __init__(self, thickness: float | None = 5.0, page: tuple[int, int] | None = None):
         if thickness is not None and not 0 < thickness <= UNIT:
             raise ValueError(f"thickness must be over 0 and at most {UNIT} px, got {thickness}")
-        if page is not None and min(page) < 1:
-            raise ValueError(f"a page must be at least 1x1 px, got {page[1]}x{page[0]}")
+        if page is not None and not 1 <= min(page) <= max(page) <= 10**8:
+            raise ValueError(f"a page must have from 1 to 100,000,000 px a side, got {page[1]}x{page[0]}")
         self.thickness = thickness
         self.page = (int(page[0]), int(page[1])) if page else None
         self.sides = self.page or (UNIT, UNIT)

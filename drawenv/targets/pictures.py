@@ -167,11 +167,10 @@ def _open(path: Path) -> Image.Image:
         raise FileNotFoundError(f"no such file: {path}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured here
-            image = Image.open(path)
-        with image:
-            if image.size[0] * image.size[1] <= MAX_PIXELS:
-                return ImageOps.exif_transpose(image).copy()
+            warnings.simplefilter("ignore")  # of sizes, which are measured here, and of what else is odd
+            with Image.open(path) as image:
+                if image.size[0] * image.size[1] <= MAX_PIXELS:
+                    return ImageOps.exif_transpose(image).copy()
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} is too large: {error}") from None
     except Exception as error:  # of a broken file a decoder raises anything
