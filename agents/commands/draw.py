@@ -171,6 +171,8 @@ class Worker:
             ValueError: arguments that are not for this recipe, or not for one another.
         """
         arguments, has_paths = self.arguments, self.drawer.renderer.has_paths
+        if arguments.price is not None and not 0 <= arguments.price <= 1e6:
+            raise ValueError(f"--price must be from 0 to 1000000, got {arguments.price}")
         if arguments.pen is not None and not (self.paper and arguments.pen > 0):
             raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
         if arguments.graph and not has_paths:
