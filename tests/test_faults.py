@@ -17,7 +17,7 @@ from agents.draw import draw_any_size
 from agents.train import train_drawer
 from drawenv import BezierRenderer, Drawing
 from drawenv.files import whole, write_whole
-from drawenv.targets.pictures import read_picture
+from drawenv.targets.pictures import line_sketch, read_picture
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,6 +84,31 @@ def test_odd_names_end_nothing(tmp_path):
 def test_what_would_take_for_ever_is_refused(small, options):
     with pytest.raises(ValueError, match="must be from"):
         small.draw(np.tri(70, dtype=np.uint8) * 255, **options)
+
+
+def test_a_hundred_megapixels_take_less_than_a_gigabyte(tmp_path):
+    """In colour, and looked at as photographs are."""
+    image = Image.new("RGB", (10_000, 10_000), "white")
+    image.paste("black", (2_000, 2_000, 8_000, 3_000))
+    image.save(tmp_path / "a.png", compress_level=1)
+    code = (
+        "import resource, sys\n"
+        "from agents import Drawer\n"
+        "from drawenv.targets.pictures import is_photograph, read_color\n"
+        "path = sys.argv[1]\n"
+        "assert not is_photograph(path) and read_color(path).shape == (3, 2000, 2000)\n"
+        "assert len(Drawer.from_pretrained('quickstart').draw(path, effort=0)) > 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "a.png"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and int(done.stdout) < 1_000_000, (done.stdout, done.stderr)
+
+
+def test_a_picture_that_is_given_stays_as_it_is():
+    image = Image.new("RGB", (300, 400), "white")
+    line_sketch(image, 64)
+    assert image.size == (300, 400)
 
 
 def test_a_long_strip_is_drawn(small):

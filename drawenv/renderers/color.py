@@ -33,7 +33,8 @@ def lab_to_rgb(lab: ArrayLike) -> np.ndarray:
     middle = (lab[..., 0] + 16) / 116
     f = np.stack([middle + lab[..., 1] / 500, middle, middle - lab[..., 2] / 200], -1)
     xyz = np.where(f > _EDGE, f**3, 3 * _EDGE**2 * (f - 4 / 29)) * _WHITE
-    linear = np.clip(xyz @ _TO_RGB.T, 0, 1)
+    # A matrix product rounds otherwise for one colour than for many.
+    linear = sum(xyz[..., k, None] * _TO_RGB[:, k] for k in range(3)).clip(0, 1)
     curved = 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055
     return (255 * np.where(linear > 0.0031308, curved, 12.92 * linear)).astype(np.float32)
 

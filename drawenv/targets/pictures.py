@@ -12,6 +12,7 @@ from drawenv.targets.base import check_split
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 MAX_PIXELS = 100_000_000
+MAX_COLORED = 4_000_000  # pixels: larger ones are made smaller
 
 
 def read_picture(picture, invert: str = "auto") -> np.ndarray:
@@ -34,21 +35,23 @@ def read_picture(picture, invert: str = "auto") -> np.ndarray:
     """
     if invert not in ("auto", "yes", "no"):
         raise ValueError(f"invert must be auto, yes or no, got {invert!r}")
-    image = _image(picture)
-    alpha = None
+    # Of large pictures each step keeps no more than the next one needs: 100 megapixels take under 1 GB.
+    image, alpha = _image(picture), None
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"), np.float32) / 255
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        alpha = image.getchannel("A")
+        alpha = alpha if np.asarray(alpha).min() < 128 else None
     if image.mode.startswith("I"):  # 16-bit gray, which convert("L") would clip
-        gray = np.clip(np.asarray(image, np.float32) / 257 + 0.5, 0, 255).astype(np.uint8)
+        image = Image.fromarray(np.clip(np.asarray(image, np.float32) / 257 + 0.5, 0, 255).astype(np.uint8))
+    image = image.convert("L")
+    if alpha:
+        opaque = np.asarray(image)[np.asarray(alpha) > 127]
+        dark_ink = _on_light_paper(opaque) if invert == "auto" else invert == "yes"
+        del opaque
+        image = Image.composite(image, Image.new("L", image.size, 255 if dark_ink else 0), alpha)
     else:
-        gray = np.asarray(image.convert("L"))
-    if alpha is not None and alpha.min() < 0.5:
-        dark_ink = _on_light_paper(gray[alpha > 0.5]) if invert == "auto" else invert == "yes"
-        gray = (gray * alpha + (255 if dark_ink else 0) * (1 - alpha) + 0.5).astype(np.uint8)
-    else:
-        dark_ink = _dark_ink(gray) if invert == "auto" else invert == "yes"
-    return 255 - gray if dark_ink else gray.copy()
+        dark_ink = _dark_ink(image) if invert == "auto" else invert == "yes"
+    return np.array(ImageOps.invert(image) if dark_ink else image)
 
 
 def read_color(picture, views: int = 1, paper: tuple[int, ...] = (0, 0, 0)) -> np.ndarray:
@@ -60,19 +63,20 @@ def read_color(picture, views: int = 1, paper: tuple[int, ...] = (0, 0, 0)) -> n
         paper: the colour of transparent pixels.
 
     Returns:
-        uint8 ``[3 * views, H, W / views]``.
+        uint8 ``[3 * views, H, W / views]``; of more than 4 megapixels, so many.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: as for ``read_picture``; or the picture cannot be cut into ``views``.
     """
-    image = _image(picture).convert("RGBA")
-    image = Image.alpha_composite(Image.new("RGBA", image.size, (*paper, 255)), image)
-    pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    if pixels.shape[2] % views:
-        raise ValueError(
-            f"{views} views side by side need a width that {views} divides, got {pixels.shape[2]}"
-        )
+    image = _image(picture)
+    width, height = image.size
+    if width % views:
+        raise ValueError(f"{views} views side by side need a width that {views} divides, got {width}")
+    if (times := (width * height / MAX_COLORED) ** 0.5) > 1:
+        sides = max(round(width / views / times), 1) * views, max(round(height / times), 1)
+        image = image.resize(sides, Image.Resampling.BOX)
+    pixels = np.asarray(_on(paper, image)).transpose(2, 0, 1)
     return np.concatenate(np.split(pixels, views, 2))
 
 
@@ -86,8 +90,7 @@ def is_photograph(picture) -> bool:
     from scipy.ndimage import gaussian_filter, maximum_filter
     from skimage.color import rgb2lab
 
-    image = _on_white(picture)
-    image.thumbnail((256, 256))
+    image = _on_white(picture, 256)
     light, reach = 255 - np.float32(read_picture(image)), max(max(image.size) // 8, 3)
     paper = gaussian_filter(maximum_filter(gaussian_filter(light, 1), reach), reach / 2).clip(1)
     between = float(((light < 0.85 * paper) & (light > 0.4 * paper)).mean())
@@ -111,8 +114,7 @@ def line_sketch(picture, largest: int = 768) -> np.ndarray:
     """
     from scipy.ndimage import gaussian_filter
 
-    image = _on_white(picture)
-    image.thumbnail((largest, largest))
+    image = _on_white(picture, largest)
     channels = [*image.split(), image.convert("L")]
     strongest = np.zeros(image.size[::-1], np.float32)
     for channel in channels:
@@ -121,24 +123,35 @@ def line_sketch(picture, largest: int = 768) -> np.ndarray:
     return (np.clip((strongest - 0.015) / 0.03, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _on_white(picture) -> Image.Image:
-    """A picture in RGB, white where it is transparent."""
-    image = _image(picture).convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+def _on(paper: tuple[int, ...], image: Image.Image) -> Image.Image:
+    """A picture in RGB, paper where it is transparent."""
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*paper, 255)), image).convert("RGB")
 
 
-def _dark_ink(gray: np.ndarray) -> bool:
+def _on_white(picture, largest: int) -> Image.Image:
+    """A picture in RGB, white where it is transparent, its sides at most ``largest``."""
+    image = _image(picture)
+    image = image.convert("RGBA") if image.mode not in ("L", "RGB", "RGBA") else image
+    if image.mode == "RGBA" and (every := int((image.width * image.height / MAX_COLORED) ** 0.5)) > 1:
+        image = image.resize((image.width // every, image.height // every), Image.Resampling.NEAREST)
+    image = image.copy() if image is picture else image  # which is the caller's
+    image.thumbnail((largest, largest))
+    return _on((255, 255, 255), image)
+
+
+def _dark_ink(image: Image.Image) -> bool:
     """Whether a picture shows dark ink on paper. Of one in between, for instance of paper in the shade, the
     deviations from a picture without detail tell: ink is less of it, but farther away.
     """
     from scipy.ndimage import gaussian_filter
 
-    mean = gray.mean()
+    mean = np.asarray(image).mean()
     if not 64 < mean < 191:
         return bool(mean > 127.5)
-    image = Image.fromarray(gray)
-    image.thumbnail((256, 256))
-    small = np.asarray(image, np.float32)
+    small = image.copy()
+    small.thumbnail((256, 256))
+    small = np.asarray(small, np.float32)
     return bool(((small - gaussian_filter(small, max(small.shape) / 4)) ** 3).mean() < 0)
 
 
@@ -170,7 +183,9 @@ def _open(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")  # of sizes, which are measured here, and of what else is odd
             with Image.open(path) as image:
                 if image.size[0] * image.size[1] <= MAX_PIXELS:
-                    return ImageOps.exif_transpose(image).copy()
+                    ImageOps.exif_transpose(image, in_place=True)
+                    image.load()
+                    return image
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} is too large: {error}") from None
     except Exception as error:  # of a broken file a decoder raises anything

@@ -187,3 +187,29 @@ class Quiet(io.StringIO):
 
     def reconfigure(self, **_) -> None:
         """As of a file."""
+
+
+@attack(10, 0)
+def one_of_two_processes_of_a_training_dies(tries: int, seed: int) -> Iterator[str | None]:
+    """A try is a training by two processes of ``torchrun``, which begins again when one of them is killed."""
+    rng, wanted = random.Random(seed), {}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--max-restarts=3"]
+    torchrun += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", *RUNS["quickstart"]]
+    for k in range(tries + 1):
+        with tempfile.TemporaryDirectory() as name:
+            out, log = Path(name) / "run", Path(name) / "run/log.jsonl"
+            process = subprocess.Popen(
+                [*torchrun, "--train.pictures", "3000", "--out", out], cwd=ROOT, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            rows = rng.randint(1, 15) if k else 100
+            while process.poll() is None and (not log.exists() or len(log.read_text().splitlines()) < rows):
+                time.sleep(0.1)
+            if process.poll() is None:
+                workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                os.kill(int(rng.choice(workers)), signal.SIGKILL)
+            process.wait()
+            if k:
+                yield None if weights(out) == wanted else f"other weights after row {rows}"
+            else:
+                wanted = weights(out)
