@@ -1,0 +1,30 @@
+"""``nox`` tests what ``make test`` does not: the oldest versions that pyproject.toml allows, and the newest.
+
+The oldest are those that environments and pens need; the agents' newest come with a torch of some gigabytes.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["oldest"]
+# Of what needs no torch.
+CORE = ["actions", "boxes", "check", "color", "drawing", "graph", "renderer", "resets", "settle",
+        "spline", "targets"]  # fmt: skip
+TOOLS = ["pytest", "resvg-py", "svgpathtools", "trimesh"]
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Environments, targets and pens with the oldest versions."""
+    project = nox.project.load_toml(Path(__file__).with_name("pyproject.toml"))["project"]
+    session.install(*(one.replace(">=", "==") for one in project["dependencies"]), *TOOLS)
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "pytest", "-W", "ignore", *(f"tests/test_{name}.py" for name in CORE))
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Everything with the newest versions."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "pytest", "-n", "2", env={"OMP_NUM_THREADS": "1"})
