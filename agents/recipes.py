@@ -195,7 +195,7 @@ class Recipe:
         """Refuse, with a ValueError, what no drawer could be."""
         renderer, sides = self.renderer(), [self.size, self.hint_side]
         zooms, levels = self.data.zooms, [level for level, _ in self.levels]
-        counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width]
+        counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width or 1]
         counts += [self.drawer.hidden, self.drawer.side, self.clean.width, self.train.batch]
         rules = {
             "sizes, strokes and widths must be 1 or more": zooms and levels and min(counts) >= 1,

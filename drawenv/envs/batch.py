@@ -52,16 +52,18 @@ class CanvasBatch:
         self.blank_error = np.ones(n, np.int64)
         self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
         self._rngs = [np.random.default_rng() for _ in range(n)]
-        self._ahead: list[list] = [[] for _ in range(n)]  # pairs of hint and target
+        self._ahead: list[list | None] = [None] * n  # pairs of hint and target; None before the first
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
         """Give canvas ``i`` a generator; what was taken ahead with another one is dropped."""
         if self._rngs[i] is not rng:
-            self._rngs[i], self._ahead[i] = rng, []
+            self._rngs[i], self._ahead[i] = rng, None
 
-    def _sample(self, rng: np.random.Generator) -> list:
-        hints, targets = self.targets.sample_pairs(_AHEAD, rng)
+    def _sample(self, rng: np.random.Generator, first: bool) -> list:
+        # At first any number: else all canvases would wait for pictures at once, again and again.
+        n = int(rng.integers(1, _AHEAD + 1)) if first else _AHEAD
+        hints, targets = self.targets.sample_pairs(n, rng)
         return list(zip(targets if hints is None else hints, targets, strict=True))[::-1]
 
     def given(self, options: dict | None, n: int) -> dict[str, np.ndarray]:
@@ -100,7 +102,7 @@ class CanvasBatch:
                 self.hint[rows] = given["hint"]
         for i in () if given else rows:
             if not self._ahead[i]:
-                self._ahead[i] = self._sample(self._rngs[i])
+                self._ahead[i] = self._sample(self._rngs[i], first=self._ahead[i] is None)
             hint, self.target[i] = self._ahead[i].pop()
             if self.hint is not None:
                 self.hint[i] = hint

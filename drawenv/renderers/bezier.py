@@ -15,11 +15,12 @@ _FAR = np.float32(1e9)
 
 
 @compiled(fastmath=True)
-def _draw_curves(canvas, curves, colors, over):
-    """Draw curves[i] on canvas[i].
+def _draw_curves(canvas, rows, curves, colors, over):
+    """Draw curves[k] on canvas[rows[k]].
 
     Args:
-        canvas: uint8 [n, C, H, W].
+        canvas: uint8 [m, C, H, W].
+        rows: int64 [n].
         curves: float32 [n, 7], x0 y0 x1 y1 x2 y2 thickness in canvas pixels.
         colors: float32 [n, C] in [0, 255].
         over: paint over what is there; otherwise the larger value stays.
@@ -28,8 +29,9 @@ def _draw_curves(canvas, curves, colors, over):
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     ends = np.empty((_MAX_SEGMENTS + 1, 2), np.float32)
     scratch = np.empty((64, 72), np.float32)  # grows to the largest box met
-    for i in range(canvas.shape[0]):
-        x0, y0, x1, y1, x2, y2, thickness = curves[i]
+    for n in range(len(rows)):
+        i = rows[n]
+        x0, y0, x1, y1, x2, y2, thickness = curves[n]
         radius = thickness * half
         reach = radius + one  # from a pixel's low edge to where its ink may come from
         # A chord of a quadratic with n segments is at most |p0 - 2 p1 + p2| / (4 n^2) away.
@@ -93,7 +95,7 @@ def _draw_curves(canvas, curves, colors, over):
                 ink = min(radius, d + half) - max(-radius, d - half)
                 row[x] = min(max(ink, zero), one)
             for c in range(canvas.shape[1]):
-                pixels, color = canvas[i, c, y, left:right], colors[i, c]
+                pixels, color = canvas[i, c, y, left:right], colors[n, c]
                 if over:
                     for x in range(right - left):
                         old = np.float32(pixels[x])
@@ -174,12 +176,14 @@ class BezierRenderer(Renderer):
             curves[:, 6] = self.thickness
         return curves
 
-    def draw(self, canvas: np.ndarray, actions: np.ndarray) -> None:
+    def draw(self, canvas: np.ndarray, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        """Draw one action on each canvas, in place; or each on the canvas that ``rows`` says, int ``[n]``."""
+        rows = np.arange(len(canvas)) if rows is None else rows
         curves = self.curves(actions)
         side, longer = max(canvas.shape[2:]), max(self.sides)
         if side != longer:
             curves *= np.float32(side / longer)
-        _draw_curves(canvas, curves, self.colors(actions), self.compose == "over")
+        _draw_curves(canvas, rows, curves, self.colors(actions), self.compose == "over")
 
     def widths(self, actions: np.ndarray) -> np.ndarray:
         """How wide the pen of each action is, ``[n]`` in px."""

@@ -56,11 +56,12 @@ class SplineRenderer(BezierRenderer):
         curves[:, 6] = self.widths(actions).repeat(_PIECES)
         return curves
 
-    def draw(self, canvas: np.ndarray, actions: np.ndarray) -> None:
+    def draw(self, canvas: np.ndarray, actions: np.ndarray, rows: np.ndarray | None = None) -> None:
+        rows = np.arange(len(canvas)) if rows is None else rows
         scale = np.float32(max(canvas.shape[2:]) / max(self.sides))
-        curves = (self.curves(actions) * scale).reshape(-1, _PIECES, 7)
+        curves, colors = (self.curves(actions) * scale).reshape(-1, _PIECES, 7), self.colors(actions)
         for k in range(_PIECES):
-            _draw_curves(canvas, np.ascontiguousarray(curves[:, k]), self.colors(actions), False)
+            _draw_curves(canvas, rows, np.ascontiguousarray(curves[:, k]), colors, False)
 
     def widths(self, actions: np.ndarray) -> np.ndarray:
         if self.thickness is not None:

@@ -4,11 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 
-from drawenv.drawing import draw_kept
+from drawenv.compiled import compiled
 from drawenv.renderers.bezier import BezierRenderer
 from drawenv.targets.base import ArrayTargets, Targets, check_split
 
 _TEST_SIZE, _TEST_SEED = 2000, 64_064
+
+
+_LOW, _HIGH = 9.0, 55.0  # px: within them strokes begin and end
+
+
+@compiled
+def _curves(rng, thinnest, widest, curves, counts):
+    """Make symbols: curves float32 [n, strokes, 7], counts int64 [n]."""
+    n, strokes = curves.shape[0], curves.shape[1]
+    # One kind of number for all symbols, then the next kind: as arrays of them would be filled.
+    numbers = np.empty((n, 8))
+    for i in range(n):
+        curves[i, :, 6] = rng.uniform(thinnest, widest)
+    for k in range(strokes):
+        for i in range(n):
+            numbers[i, 0], numbers[i, 1] = rng.uniform(_LOW, _HIGH), rng.uniform(_LOW, _HIGH)
+        if k:  # two in three start on an earlier stroke
+            for i in range(n):
+                numbers[i, 2] = rng.integers(0, k)
+            for i in range(n):
+                numbers[i, 3] = rng.integers(0, 3) / 2
+            for i in range(n):
+                if rng.random() < 2 / 3:
+                    x, t = curves[i, int(numbers[i, 2])], numbers[i, 3]
+                    a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t**2
+                    for axis in range(2):
+                        numbers[i, axis] = a * x[axis] + b * x[2 + axis] + c * x[4 + axis]
+        for i in range(n):
+            numbers[i, 4] = rng.uniform(0, 2 * np.pi)
+        for i in range(n):
+            numbers[i, 5] = rng.uniform(12, 44)
+        for i in range(n):
+            numbers[i, 6] = rng.normal(0, 0.5)
+        for i in range(n):
+            x0, y0, _, _, angle, length, bend, _ = numbers[i]
+            bend *= rng.random() < 0.7
+            # Turned back where it would leave: the margin is kept without a rejection loop.
+            x2, y2 = x0 + np.cos(angle) * length, y0 + np.sin(angle) * length
+            x2 = 2 * x0 - x2 if x2 < _LOW or x2 > _HIGH else x2
+            y2 = 2 * y0 - y2 if y2 < _LOW or y2 > _HIGH else y2
+            x2, y2 = min(max(x2, _LOW), _HIGH), min(max(y2, _LOW), _HIGH)
+            curve = curves[i, k]
+            curve[0], curve[1], curve[4], curve[5] = x0, y0, x2, y2
+            curve[2] = min(max((x0 + x2) / 2 + bend * (y0 - y2), 0.0), 64.0)
+            curve[3] = min(max((y0 + y2) / 2 + bend * (x2 - x0), 0.0), 64.0)
+    for i in range(n):
+        counts[i] = rng.integers(1, strokes + 1)
 
 
 class Symbols(Targets):
@@ -36,39 +83,19 @@ class Symbols(Targets):
             float32 ``[n, max_strokes, 7]`` (x0 y0 x1 y1 x2 y2 thickness in px of 64) and how
             many of them are drawn, int ``[n]``.
         """
-        low, high = 9.0, 55.0
-        curves = np.empty((n, self.max_strokes, 7), np.float32)
-        curves[:, :, 6] = rng.uniform(*self.thickness, (n, 1))
-        each = np.arange(n)
-        for k in range(self.max_strokes):
-            start = rng.uniform(low, high, (n, 2))
-            if k:  # two in three start on an earlier stroke
-                x = curves[each, rng.integers(k, size=n), :6].reshape(n, 3, 2)
-                t = rng.choice([0.0, 0.5, 1.0], n)[:, None]
-                on = (1 - t) ** 2 * x[:, 0] + 2 * t * (1 - t) * x[:, 1] + t**2 * x[:, 2]
-                start = np.where(rng.random((n, 1)) < 2 / 3, on, start)
-            angle, length = rng.uniform(0, 2 * np.pi, n), rng.uniform(12, 44, n)
-            chord = np.stack([np.cos(angle), np.sin(angle)], 1) * length[:, None]
-            # Turned back where it would leave: the margin is kept without a rejection loop.
-            chord = np.where((start + chord < low) | (start + chord > high), -chord, chord)
-            end = np.clip(start + chord, low, high)
-            bend = rng.normal(0, 0.5, (n, 1)) * (rng.random((n, 1)) < 0.7)
-            normal = np.stack([start[:, 1] - end[:, 1], end[:, 0] - start[:, 0]], 1)
-            curves[:, k, 0:2], curves[:, k, 4:6] = start, end
-            curves[:, k, 2:4] = np.clip((start + end) / 2 + bend * normal, 0, 64)
-        return curves, rng.integers(1, self.max_strokes + 1, n)
+        curves, counts = np.empty((n, self.max_strokes, 7), np.float32), np.empty(n, np.int64)
+        _curves(rng, *self.thickness, curves, counts)
+        return curves, counts
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.draw(*self.curves(n, rng))
 
     def draw(self, curves: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Pictures of symbols, uint8 ``[n, 1, size, size]``."""
-        actions = self._renderer.action_spec.to_action(curves)
-        live, blank = (
-            np.arange(self.max_strokes) < counts[:, None],
-            self._renderer.blank(len(curves), self.shape[1]),
-        )
-        return draw_kept(self._renderer, actions, live, blank)
+        rows, strokes = np.nonzero(np.arange(self.max_strokes) < counts[:, None])
+        pictures = self._renderer.blank(len(curves), self.shape[1])
+        self._renderer.draw(pictures, self._renderer.action_spec.to_action(curves[rows, strokes]), rows)
+        return pictures
 
 
 def load_symbols(split: str, size: int, max_strokes: int = 5) -> Targets:
