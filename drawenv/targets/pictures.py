@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from PIL import Image, ImageOps
 from drawenv.targets.base import check_split
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+# What is wrong with a picture we say ourselves; who sets up logging hears Pillow, too.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 MAX_PIXELS = 100_000_000
 MAX_COLORED = 4_000_000  # pixels: larger ones are made smaller
 
