@@ -12,7 +12,7 @@ _BLOCK = 16_384  # squares of 255 whose sum an int32 holds, which adds twice as 
 @compiled
 def _block_error(a, b):
     total = np.int32(0)
-    for j in range(a.shape[0]):
+    for j in range(b.shape[0]):
         d = np.int32(a[j]) - np.int32(b[j])
         total = np.int32(total + np.int32(d * d))
     return total
@@ -22,7 +22,7 @@ def _block_error(a, b):
 def _squared_error(a, b, out):
     for i in range(a.shape[0]):
         total = np.int64(0)
-        for j in range(0, a.shape[1], _BLOCK):
+        for j in range(0, b.shape[1], _BLOCK):
             total += _block_error(a[i, j : j + _BLOCK], b[i, j : j + _BLOCK])
         out[i] = total
 
@@ -31,8 +31,8 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Sum of squared differences of each picture, in 1/255 steps, exact.
 
     Args:
-        a: uint8 ``[n, ...]``, C-contiguous.
-        b: like ``a``.
+        a: uint8 ``[n, C, ...]``, C-contiguous; if it has more channels than ``b`` they are left out.
+        b: uint8 ``[n, c, ...]``, likewise.
 
     Returns:
         int64 ``[n]``; divided by 255² it is the squared error of values in [0, 1].

@@ -52,19 +52,30 @@ class CanvasBatch:
         self.blank_error = np.ones(n, np.int64)
         self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
         self._rngs = [np.random.default_rng() for _ in range(n)]
-        self._ahead: list[list | None] = [None] * n  # pairs of hint and target; None before the first
+        # Targets (and hints) that wait for each canvas, and how many do; -1 before the first.
+        self._ahead = [np.empty((n, _AHEAD, *shape), np.uint8) for shape in self._shapes]
+        self._waiting = np.full(n, -1)
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
         """Give canvas ``i`` a generator; what was taken ahead with another one is dropped."""
         if self._rngs[i] is not rng:
-            self._rngs[i], self._ahead[i] = rng, None
+            self._rngs[i], self._waiting[i] = rng, -1
 
-    def _sample(self, rng: np.random.Generator, first: bool) -> list:
+    @property
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """Of a target and, where there is one, of a hint."""
+        return [x.shape[1:] for x in (self.target, self.hint) if x is not None]
+
+    def _fill(self, i: int) -> None:
+        """Take pictures for canvas ``i``."""
+        rng = self._rngs[i]
         # At first any number: else all canvases would wait for pictures at once, again and again.
-        n = int(rng.integers(1, _AHEAD + 1)) if first else _AHEAD
+        n = int(rng.integers(1, _AHEAD + 1)) if self._waiting[i] < 0 else _AHEAD
         hints, targets = self.targets.sample_pairs(n, rng)
-        return list(zip(targets if hints is None else hints, targets, strict=True))[::-1]
+        for ahead, pictures in zip(self._ahead, (targets, hints), strict=False):
+            ahead[i, :n] = pictures
+        self._waiting[i] = n
 
     def given(self, options: dict | None, n: int) -> dict[str, np.ndarray]:
         """The pictures among the options of a reset of ``n`` canvases: ``"target"`` and, where there are
@@ -100,16 +111,16 @@ class CanvasBatch:
             self.target[rows] = given["target"]
             if self.hint is not None:
                 self.hint[rows] = given["hint"]
-        for i in () if given else rows:
-            if not self._ahead[i]:
-                self._ahead[i] = self._sample(self._rngs[i], first=self._ahead[i] is None)
-            hint, self.target[i] = self._ahead[i].pop()
-            if self.hint is not None:
-                self.hint[i] = hint
+        else:
+            for i in rows[self._waiting[rows] < 1]:
+                self._fill(i)
+            self._waiting[rows] -= 1
+            for pictures, ahead in zip((self.target, self.hint), self._ahead, strict=False):
+                pictures[rows] = ahead[rows, self._waiting[rows]]
         some = slice(None) if len(rows) == len(self.canvas) else rows  # of all there is a view, no copy
         self.canvas[some] = self._blank
         self.strokes[some] = 0
-        self.error[some] = squared_error(self.canvas[some, : self.renderer.shown], self.target[some])
+        self.error[some] = squared_error(self.canvas[some], self.target[some])
         # A blank target has nothing to gain; one full pixel of error keeps rewards finite.
         self.blank_error[some] = np.maximum(self.error[some], 255**2)
 
@@ -126,7 +137,7 @@ class CanvasBatch:
         self.actions[np.arange(len(actions)), self.strokes] = actions
         self.strokes += 1
         before = self.error
-        self.error = squared_error(self.canvas[:, : self.renderer.shown], self.target)
+        self.error = squared_error(self.canvas, self.target)
         return (before - self.error) / self.blank_error
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
@@ -146,7 +157,7 @@ class CanvasBatch:
 
     def drawing(self, i: int) -> Drawing:
         """What canvas ``i`` shows so far."""
-        return Drawing(self.actions[i, : self.strokes[i]].copy(), self.renderer)
+        return Drawing.trusted(self.actions[i, : self.strokes[i]].copy(), self.renderer)
 
     def side_by_side(self, i: int) -> np.ndarray:
         """Target beside canvas, uint8 ``[H, 2 W, 3]``; of several views, each of them."""
