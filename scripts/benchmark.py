@@ -106,7 +106,7 @@ def environment_rows(seconds: float, seed: int) -> list[dict]:
         rows.append(row(what, "p99/median", tail, "SyncVectorEnv(8)", own))
     for env_id, name in (
         ("BezierCanvas-v0", "symbols"),
-        ("RectangleCanvas-v0", "symbols"),
+        ("RectangleCanvas-v0", "rectangles"),
         ("PrismCanvas-v0", "prisms"),
     ):
         images = drawenv.load_pictures(f"{name}:test").images

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import drawenv
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -39,6 +41,12 @@ def test_your_own_renderer(tmp_path):
     _, script, *arguments = trainings[0]
     out = run(ROOT / script, *arguments, "--threads", 1, cwd=tmp_path)
     assert "validation mse" in out and (tmp_path / "runs/try/drawer.safetensors").exists()
+
+
+def test_the_page_on_environments_is_what_they_say(tmp_path):
+    run(ROOT / "scripts/environments.py", "--out", tmp_path, cwd=tmp_path)
+    assert (tmp_path / "environments.md").read_text() == (ROOT / "docs/environments.md").read_text()
+    assert len(list((tmp_path / "environments").iterdir())) == len(drawenv.ENV_IDS)
 
 
 def test_links_lead_somewhere():

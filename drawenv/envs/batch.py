@@ -52,8 +52,9 @@ class CanvasBatch:
         self.blank_error = np.ones(n, np.int64)
         self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
         self._rngs = [np.random.default_rng() for _ in range(n)]
-        # Targets (and hints) that wait for each canvas, and how many do; -1 before the first.
-        self._ahead = [np.empty((n, _AHEAD, *shape), np.uint8) for shape in self._shapes]
+        # Targets, and any hints, that wait for each canvas, and how many do; -1 before the first.
+        self._pictures = [self.target] if self.hint is None else [self.target, self.hint]
+        self._ahead = [np.empty((n, _AHEAD, *x.shape[1:]), np.uint8) for x in self._pictures]
         self._waiting = np.full(n, -1)
         self._blank = renderer.blank(1, size)[0]
 
@@ -61,11 +62,6 @@ class CanvasBatch:
         """Give canvas ``i`` a generator; what was taken ahead with another one is dropped."""
         if self._rngs[i] is not rng:
             self._rngs[i], self._waiting[i] = rng, -1
-
-    @property
-    def _shapes(self) -> list[tuple[int, ...]]:
-        """Of a target and, where there is one, of a hint."""
-        return [x.shape[1:] for x in (self.target, self.hint) if x is not None]
 
     def _fill(self, i: int) -> None:
         """Take pictures for canvas ``i``."""
@@ -115,7 +111,7 @@ class CanvasBatch:
             for i in rows[self._waiting[rows] < 1]:
                 self._fill(i)
             self._waiting[rows] -= 1
-            for pictures, ahead in zip((self.target, self.hint), self._ahead, strict=False):
+            for pictures, ahead in zip(self._pictures, self._ahead, strict=True):
                 pictures[rows] = ahead[rows, self._waiting[rows]]
         some = slice(None) if len(rows) == len(self.canvas) else rows  # of all there is a view, no copy
         self.canvas[some] = self._blank

@@ -18,7 +18,7 @@ from drawenv.targets.mnist import load_color_mnist, load_mnist
 from drawenv.targets.omniglot import load_omniglot
 from drawenv.targets.pictures import load_folder
 from drawenv.targets.plans import load_plans
-from drawenv.targets.scenes import Blocks, Boxes, Frames, Prisms, load_scenes
+from drawenv.targets.scenes import Blocks, Boxes, Frames, Prisms, Rectangles, load_scenes
 from drawenv.targets.sketches import load_openmoji, load_sketches
 from drawenv.targets.symbols import Symbols, load_symbols
 
@@ -37,6 +37,7 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "plans": load_plans,
     "floorplans": load_floorplans,
     "floorplans-scanned": partial(load_floorplans, scanned=True),
+    "rectangles": partial(load_scenes, kind=Rectangles, most=4),
     "frames": partial(load_scenes, kind=Frames),
     "prisms": partial(load_scenes, kind=Prisms),
     "prisms-1": partial(load_scenes, kind=Prisms, most=1),
@@ -61,8 +62,8 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
             digit), ``"omniglot"`` (and ``"omniglot-thin"``, ``"omniglot-wide"``: lines half and twice as
             wide), ``"plans"`` (built-in floor plans, targets their rooms as boxes),
             ``"floorplans"`` (real ones; ``"floorplans-scanned"``: drawn by many hands, a little turned,
-            gray, noisy), ``"frames"`` (hollow rectangles), ``"prisms"`` (scenes of 1-3 boxes;
-            ``"prisms-1"`` and ``"prisms-3"`` of just that many; ``"blocks-6"`` of six that touch;
+            gray, noisy), ``"rectangles"`` and ``"frames"`` (filled and hollow ones), ``"prisms"`` (scenes
+            of 1-3 boxes; ``"prisms-1"`` and ``"prisms-3"`` of so many; ``"blocks-6"`` of six that touch;
             ``"boxes"`` 1-6 that touch or not), ``"sketches"``, ``"openmoji"``, ``"lines"`` (sketches,
             characters, digits and symbols on pages); ``"sketches-dirty"``, ``"omniglot-ruled"``, ``-holes``,
             ``-faint`` and ``-shaded`` (targets the clean pictures, hints those with dirt on them);

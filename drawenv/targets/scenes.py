@@ -6,7 +6,7 @@ import numpy as np
 
 from drawenv.compiled import compiled
 from drawenv.drawing import draw_kept
-from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, Renderer
+from drawenv.renderers import HollowRectangleRenderer, PrismRenderer, RectangleRenderer, Renderer
 from drawenv.renderers.color import rgb_to_lab
 from drawenv.renderers.prism import VIEWS
 from drawenv.targets.base import ArrayTargets, Targets, check_split
@@ -143,6 +143,17 @@ def all_seen(boxes: np.ndarray, least: int = 12) -> bool:
         counts = np.bincount(nearest[covers.any(0)], minlength=len(boxes))
         seen = np.maximum(seen, counts)
     return bool((seen >= least).all())
+
+
+class Rectangles(Scenes):
+    """Rectangles, sides 10 to 40 px of 64, those drawn later over the others."""
+
+    renderer = RectangleRenderer()
+
+    def places(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        sides = rng.uniform(10, 40, (n, self.most, 2))
+        low = rng.uniform(2, 62 - sides)
+        return np.concatenate([low, low + sides], 2)
 
 
 class Frames(Scenes):
