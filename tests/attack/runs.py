@@ -65,7 +65,7 @@ def kills(tries: int, seed: int) -> Iterator[str | None]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pictures").mkdir()
-        draw_symbols(folder / "pictures", 20, 128)
+        draw_symbols(folder / "pictures", 11, 128)
         wanted, seconds = {}, {}
         for k in range(tries):
             run = list(RUNS)[k % len(RUNS)]
