@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup draw test attack lint results clean
+.PHONY: setup draw test attack site lint results clean
 
 setup: .venv/ready
 
@@ -26,6 +26,11 @@ test: setup lint
 # What may be wrong, many times over: about two hours on two cores; make test tries a little of it.
 attack: setup
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m attack
+
+site: setup
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m sphinx -W -q docs out/site
+	@echo "Open out/site/index.html"
 
 lint: setup
 	$(BIN)/ruff check .

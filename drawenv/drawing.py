@@ -55,7 +55,7 @@ class Drawing:
                 )
 
     @classmethod
-    def trusted(cls, actions: np.ndarray, renderer: Renderer) -> Drawing:
+    def _trusted(cls, actions: np.ndarray, renderer: Renderer) -> Drawing:
         """One of actions that have been checked."""
         drawing = object.__new__(cls)
         drawing.__dict__.update(actions=actions, renderer=renderer, picture=None, _made={})

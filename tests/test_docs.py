@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import drawenv
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +49,14 @@ def test_the_page_on_environments_is_what_they_say(tmp_path):
     run(ROOT / "scripts/environments.py", "--out", tmp_path, cwd=tmp_path)
     assert (tmp_path / "environments.md").read_text() == (ROOT / "docs/environments.md").read_text()
     assert len(list((tmp_path / "environments").iterdir())) == len(drawenv.ENV_IDS)
+
+
+def test_site(tmp_path):
+    """Without a warning."""
+    for needed in ("sphinx", "furo", "myst_parser"):
+        pytest.importorskip(needed)
+    run("-m", "sphinx", "-W", "-q", ROOT / "docs", tmp_path / "site", cwd=tmp_path)
+    assert "float32" in (tmp_path / "site/api.html").read_text()
 
 
 def test_links_lead_somewhere():

@@ -153,7 +153,7 @@ class CanvasBatch:
 
     def drawing(self, i: int) -> Drawing:
         """What canvas ``i`` shows so far."""
-        return Drawing.trusted(self.actions[i, : self.strokes[i]].copy(), self.renderer)
+        return Drawing._trusted(self.actions[i, : self.strokes[i]].copy(), self.renderer)
 
     def side_by_side(self, i: int) -> np.ndarray:
         """Target beside canvas, uint8 ``[H, 2 W, 3]``; of several views, each of them."""
