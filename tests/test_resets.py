@@ -94,12 +94,12 @@ def test_wrappers_of_the_native_batch(wrap):
 def test_videos_of_the_native_batch(tmp_path):
     pytest.importorskip("moviepy")
     env = gym.make_vec("BezierCanvas-v0", num_envs=3, max_strokes=2, render_mode="rgb_array")
-    env = wrappers.RecordVideo(env, str(tmp_path), episode_trigger=lambda episode: episode == 0)
+    env = wrappers.RecordVideo(env, str(tmp_path / "all"), episode_trigger=lambda episode: episode == 0)
     env.reset(seed=0)
     for _ in range(4):
         env.step(env.action_space.sample())
     env.close()
-    assert list(tmp_path.glob("*.mp4"))
+    assert list(tmp_path.glob("all/*.mp4"))
 
 
 @pytest.mark.parametrize(
