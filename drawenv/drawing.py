@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -159,8 +159,9 @@ class Drawing:
         return self.renderer.has_paths and self.renderer.channels == 1
 
     def to_svg(
-        self, pieces: bool = False, background: Background = "white", seconds: float | None = None
-    ) -> str:
+        self, pieces: bool = False, background: Background = "white", seconds: float | None = None,
+        width: float | None = None,
+    ) -> str:  # fmt: skip
         """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.
 
         Args:
@@ -169,31 +170,35 @@ class Drawing:
                 background that it was painted on, or none.
             seconds: in a browser the pens are drawn one after the other in that time; elsewhere they are
                 all there at once.
+            width: of every pen in px, whose line is then the middle of its stroke; each its own if None.
 
         Raises:
-            ValueError: another background, or ``seconds`` that are not over 0, or of what has no pens.
+            ValueError: another background, or ``seconds`` or a ``width`` that are not over 0, or of what
+                has no pens.
         """
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
         has_pens = self.renderer.has_paths and not pieces
-        if seconds is not None and not (has_pens and seconds > 0):
-            raise ValueError(f"seconds must be over 0, and are for pens, not for pieces: got {seconds}")
-        height, width = self.sides
-        zoom = max(512 / max(height, width), 1)
-        width *= len(self.renderer.views)
+        for name, value in (("seconds", seconds), ("width", width)):
+            if value is not None and not (has_pens and 0 < value < np.inf):
+                raise ValueError(f"{name} must be over 0, and of pens, not of pieces or boxes: got {value}")
+        height, across = self.sides
+        zoom = max(512 / max(height, across), 1)
+        across *= len(self.renderer.views)
+        pens = [replace(pen, width=width or pen.width) for pen in self.pens()] if has_pens else []
         if not has_pens:
             strokes = self.renderer.to_svg(self.actions) if len(self) else ""
         elif seconds is not None:
-            strokes = animated(in_order(self.pens()), seconds)
+            strokes = animated(in_order(pens), seconds)
         else:
-            strokes = "\n".join(pen.to_svg() for pen in self.pens())
+            strokes = "\n".join(pen.to_svg() for pen in pens)
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
         if self._ink_alone and background != "black":
             strokes, paper = strokes.replace('stroke="#ffffff"', 'stroke="#000000"'), "#ffffff"
-        rectangle = f'<rect width="{width}" height="{height}" fill="{paper}"/>\n'
+        rectangle = f'<rect width="{across}" height="{height}" fill="{paper}"/>\n'
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-            f'width="{width * zoom:g}" height="{height * zoom:g}">\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {height}" '
+            f'width="{across * zoom:g}" height="{height * zoom:g}">\n'
             f"{'' if background == 'transparent' else rectangle}{strokes}\n</svg>\n"
         )
 
@@ -213,7 +218,7 @@ class Drawing:
 
     def save(
         self, path, size: int | None = None, pieces: bool = False, background: Background = "white",
-        seconds: float | None = None,
+        seconds: float | None = None, width: float | None = None,
     ) -> None:  # fmt: skip
         """Write the drawing; the ending chooses the format, see ``FORMATS``.
 
@@ -225,6 +230,7 @@ class Drawing:
             pieces: of an svg, see ``to_svg``.
             background: see ``to_svg``; gifs have one.
             seconds: of an svg, see ``to_svg``.
+            width: likewise.
 
         Raises:
             ValueError: another ending or background, or ``.obj`` of what is flat.
@@ -235,7 +241,7 @@ class Drawing:
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
         with whole(path) as beside:
-            FORMATS[path.suffix.lower()](self, beside, size, pieces, background, seconds)
+            FORMATS[path.suffix.lower()](self, beside, size, pieces, background, seconds, width)
 
     @classmethod
     def load(cls, path) -> Drawing:
@@ -275,7 +281,7 @@ def _save_gif(drawing: Drawing, path: Path, size: int | None, _, background: Bac
 
 
 # How a drawing is saved, by the file's ending.
-FORMATS: dict[str, Callable[[Drawing, Path, int | None, bool, Background, float | None], object]] = {
+FORMATS: dict[str, Callable[..., object]] = {
     ".svg": lambda drawing, path, size, *svg: path.write_text(drawing.to_svg(*svg)),
     ".png": _save_png,
     ".gif": _save_gif,

@@ -19,6 +19,14 @@ def drawing(rng):
     return Drawing(renderer.action_spec.sample(5, rng), renderer)
 
 
+def test_pens_of_one_width(drawing):
+    shown = ET.fromstring(drawing.to_svg(width=1.5)).findall("{*}path")
+    assert len(shown) == len(drawing.pens()) and {path.get("stroke-width") for path in shown} == {"1.50"}
+    for wrong in ({"width": 0.0}, {"width": 1.0, "pieces": True}, {"width": np.inf}):
+        with pytest.raises(ValueError, match="width must be over 0, and of pens"):
+            drawing.to_svg(**wrong)
+
+
 def test_frames_grow_to_the_picture(drawing):
     frames = drawing.frames(64)
     assert len(frames) == len(drawing) + 1 == 6

@@ -78,8 +78,9 @@ def test_paper_is_in_millimetres(paper):
         ({"mm": "9x9", "out": Path("x.png")}, "--mm is for SVGs"),
         ({"mm": "9x9", "recipe": "prism"}, "--mm is for plotters"),
         ({"mm": "9x9", "pieces": True}, "--mm is for plotters"),
-        ({"pen": 0.5}, "--pen is a width in mm over 0, and goes with --mm, got 0.5"),
-        ({"mm": "9x9", "pen": 0.0}, "--pen is a width in mm over 0"),
+        ({"pen": 0.5, "pieces": True}, "--pen is a width over 0, and of pens, not of pieces or boxes: 0.5"),
+        ({"mm": "9x9", "pen": 0.0}, "--pen is a width over 0"),
+        ({"pen": float("nan")}, "--pen is a width over 0"),
     ],
 )
 def test_what_no_plotter_draws_is_refused(options, words):

@@ -59,7 +59,8 @@ class Arguments:
     """Paper of a plotter, WIDTHxHEIGHT in mm, for instance 210x297: SVGs are in mm, black, on nothing; pens
     come in an order with little travel."""
     pen: float | None = None
-    """Width of the plotter's pen in mm; wider strokes are filled with it (default: each its own)."""
+    """Width of each pen of an SVG in px of the picture (default: its own); with --mm, of the plotter's in mm:
+    wider strokes are filled with it."""
     graph: bool = False
     """Also write the pens as a graph, NAME.graph.json: points, edges, pens."""
     size: int | None = None
@@ -173,8 +174,8 @@ class Worker:
         arguments, has_paths = self.arguments, self.drawer.renderer.has_paths
         if arguments.price is not None and not 0 <= arguments.price <= 1e6:
             raise ValueError(f"--price must be from 0 to 1000000, got {arguments.price}")
-        if arguments.pen is not None and not (self.paper and arguments.pen > 0):
-            raise ValueError(f"--pen is a width in mm over 0, and goes with --mm, got {arguments.pen}")
+        if arguments.pen is not None and (not 0 < arguments.pen <= 1e4 or arguments.pieces or not has_paths):
+            raise ValueError(f"--pen is a width over 0, and of pens, not of pieces or boxes: {arguments.pen}")
         if arguments.graph and not has_paths:
             raise ValueError(f"--graph is of pens, and {self.drawer.recipe.name} draws with none")
         if self.paper and (arguments.pieces or not has_paths):
@@ -233,7 +234,12 @@ class Worker:
             note += f", {len(pens)} pens, {travel(pens):.0f} mm in the air"
         else:
             drawing.save(
-                to["drawing"], arguments.size, arguments.pieces, arguments.background, arguments.animate
+                to["drawing"],
+                arguments.size,
+                arguments.pieces,
+                arguments.background,
+                arguments.animate,
+                arguments.pen,
             )
             if to["drawing"].suffix == ".svg" and drawer.renderer.has_paths and not arguments.pieces:
                 count = len(drawing.pens())
