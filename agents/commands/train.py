@@ -15,7 +15,7 @@ from .common import Device, prepare, progress, provenance
 
 @dataclass
 class Arguments:
-    """Train the drawer D of a recipe; writes OUT/drawer.safetensors and OUT/config.json.
+    """Train the drawer D of a recipe; writes OUT/drawer.safetensors, OUT/config.json and a sheet of drawings.
 
     Run the same command again to go on after an interruption. Fields of the recipe can be given too, for
     instance --strokes 8 --train.lr 5e-4 --targets my_pictures. Several processes:
@@ -62,6 +62,7 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     from .. import Drawer, processes
     from ..train import start_from, train_drawer
     from ..weights import claim, load_weights, save_weights, write_config
+    from .evaluate import write_sheet
     from .train_canvas import fit, fit_clean
 
     made = provenance(seed)  # of the code that is running: there may be another commit when it ends
@@ -96,6 +97,11 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     save_weights(drawer.canvas, out / "canvas.safetensors")
     made |= {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
     write_config(out, recipe=recipe.as_dict(), drawer=made)
+    sheet = out / "drawings.png"
+    write_sheet(
+        drawer.with_recipe(votes=0.0), f"{recipe.targets}:val", sheet, most=4 if recipe.stride else 10
+    )
+    print(f"{sheet}: pictures that it did not learn from, each with its drawing below")
     print(
         f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"
     )
