@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drawenv.middle_lines import inkiest
 from drawenv.targets.dirt import any_dirt, soiled
 
 from .data import random_crop
@@ -64,48 +65,56 @@ class CleanNetwork(nn.Module):
         return F.pixel_shuffle(self.last(x), 2) + 4 * (full - 0.5)
 
 
-def _level(page: np.ndarray) -> tuple[float, np.ndarray]:
-    """How strong the ink of a page ``[H, W]`` in [0, 1] is, and its paper ``[H, W]``."""
-    smooth = gaussian_filter(page, 0.7)
-    paper = grey_opening(smooth, THICK)
-    lines = smooth - paper
+def _paper(page: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of a page ``[H, W]`` in [0, 1] what is thin, and what is not."""
+    thin = gaussian_filter(page, 0.7)
+    paper = grey_opening(thin, THICK)
+    thin -= paper
+    return thin, paper
+
+
+def _level(ink: np.ndarray) -> float:
+    """How strong the ink of a page uint8 ``[H, W]`` is, in [0, 1]; of a large one its inkiest part tells."""
+    page = inkiest(ink) / np.float32(255)
+    lines, paper = _paper(page)
     strong = lines >= 0.7 * np.quantile(lines, 0.9995)  # not rulings, nor what shows through from behind
-    return max(float(np.median((page - paper)[strong])), 1 / 255), paper
+    return max(float(np.median(page[strong] - paper[strong])), 1 / 255)
 
 
-def levelled(ink: np.ndarray) -> np.ndarray:
+def levelled(ink: np.ndarray, level: float | None = None) -> np.ndarray:
     """A page uint8 ``[H, W]``, light on black, as float32 ``[2, H, W]``: as it is, and without its paper and
-    with its ink made full. How faint ink is shows in the whole page, not in what a network sees of it.
+    with its ink made full. How faint ink is shows in the whole page, not in what a network sees of it: of a
+    part of one the page's ``level`` is given.
     """
     page = ink / np.float32(255)
-    level, paper = _level(page)
-    return np.stack([page, np.clip((page - paper) / level, 0, 1.25)])
+    _, paper = _paper(page)
+    return np.stack([page, np.clip((page - paper) / (level or _level(ink)), 0, 1.25)])
 
 
 def full(ink: np.ndarray) -> np.ndarray:
     """A clean page uint8 ``[H, W]`` with its ink made full, likewise: a crop of gray lines alone could be of
     faint ones.
     """
-    page = ink / np.float32(255)
-    level, _ = _level(page)
-    return (np.clip(page / level, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return (np.clip(ink / np.float32(255) / _level(ink), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 @torch.no_grad()
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
-    device, out, page = next(network.parameters()).device, np.empty_like(ink), levelled(ink)
+    device, out, level = next(network.parameters()).device, np.empty_like(ink), _level(ink)
+    change = whole = 0.0  # squared
     for top in range(0, ink.shape[0], TILE):
         for left in range(0, ink.shape[1], TILE):
             first = [max(at - MARGIN, 0) for at in (top, left)]
-            part = page[:, first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN]
+            part = levelled(ink[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN], level)
             right, below = -part.shape[2] % 16, -part.shape[1] % 16
             padded = np.pad(part, ((0, 0), (0, below), (0, right)), "edge")[None]
             shown = torch.sigmoid(network(torch.from_numpy(padded).to(device)))
             pixels = shown.mul(255).round().byte().cpu().numpy()[0, 0]
             own = out[top : top + TILE, left : left + TILE]
             own[:] = pixels[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
-    change, whole = (np.square(x, dtype=np.float32).sum() for x in (out.astype(np.float32) - ink, ink))
+            before = ink[top : top + TILE, left : left + TILE].astype(np.float32)
+            change, whole = change + np.square(own - before).sum(), whole + np.square(before).sum()
     return ink if change < SAME * whole else out
 
 

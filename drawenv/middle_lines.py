@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import convolve, distance_transform_edt, label
@@ -14,10 +15,17 @@ STRAIGHT = np.deg2rad(25)  # so little do lines turn that cross at a small angle
 VOTE = 0.6  # radians: by so much straighter counts a turn that a piece of the drawing makes, or two
 
 
+def inkiest(ink: np.ndarray, side: int = 2_048) -> np.ndarray:
+    """The part of a picture uint8 ``[H, W]`` with most ink, at most ``side`` px wide and high."""
+    corners = product(*(range(0, across, side) for across in ink.shape))
+    return max((ink[y : y + side, x : x + side] for y, x in corners), key=np.sum)
+
+
 def line_width(ink: np.ndarray) -> float:
-    """The median width of a picture's lines in px: uint8 ``[H, W]``, light on black; 0 if it has none."""
+    """The median width in px of the lines in a picture's inkiest part: uint8 ``[H, W]``; 0 if it has none."""
     from skimage.morphology import skeletonize
 
+    ink = inkiest(ink)
     mask = ink > 127
     middle = skeletonize(mask)
     if not middle.any():

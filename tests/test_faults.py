@@ -86,23 +86,35 @@ def test_what_would_take_for_ever_is_refused(small, options):
         small.draw(np.tri(70, dtype=np.uint8) * 255, **options)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a program itself took")
 def test_a_hundred_megapixels_take_less_than_a_gigabyte(tmp_path):
     """In colour, and looked at as photographs are."""
     image = Image.new("RGB", (10_000, 10_000), "white")
     image.paste("black", (2_000, 2_000, 8_000, 3_000))
     image.save(tmp_path / "a.png", compress_level=1)
     code = (
-        "import resource, sys\n"
+        "import re, sys\n"
         "from agents import Drawer\n"
         "from drawenv.targets.pictures import is_photograph, read_color\n"
         "path = sys.argv[1]\n"
         "assert not is_photograph(path) and read_color(path).shape == (3, 2000, 2000)\n"
         "assert len(Drawer.from_pretrained('quickstart').draw(path, effort=0)) > 0\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
     )
     command = [sys.executable, "-c", code, tmp_path / "a.png"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and int(done.stdout) < 1_000_000, (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"icc_profile": b"any"}])
+def test_large_webp_files_are_refused_before_they_are_opened(tmp_path, monkeypatch, options):
+    """Pillow takes memory for all their pixels at once."""
+    path = tmp_path / "a.webp"
+    Image.new("RGB", (300, 100)).save(path, **options)
+    assert read_picture(path).shape == (100, 300)
+    monkeypatch.setattr("drawenv.targets.pictures.MAX_WEBP", 29_999)
+    with pytest.raises(ValueError, match=r"a\.webp .*30000 pixels; of a WebP file the most is"):
+        read_picture(path)
 
 
 def test_a_picture_that_is_given_stays_as_it_is():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 # What is wrong with a picture we say ourselves; who sets up logging hears Pillow, too.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 MAX_PIXELS = 100_000_000
+MAX_WEBP = 30_000_000  # pixels: Pillow opens these with two canvases of their size, before anything is asked
 MAX_COLORED = 4_000_000  # pixels: larger ones are made smaller
 
 
@@ -182,13 +184,17 @@ def _open(path: Path) -> Image.Image:
     if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
     try:
+        if (pixels := _pixels_of_webp(path)) > MAX_WEBP:
+            raise ValueError(
+                f"{pixels} pixels; of a WebP file the most is {MAX_WEBP // 1_000_000} megapixels"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are measured here, and of what else is odd
             with Image.open(path) as image:
                 if image.size[0] * image.size[1] <= MAX_PIXELS:
                     ImageOps.exif_transpose(image, in_place=True)
                     image.load()
-                    return image
+                    return image.copy() if image.format == "WEBP" else image  # which keeps its canvases
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path} is too large: {error}") from None
     except Exception as error:  # of a broken file a decoder raises anything
@@ -197,6 +203,21 @@ def _open(path: Path) -> Image.Image:
         f"{path} has {image.size[0]}x{image.size[1]} pixels; the most is {MAX_PIXELS // 1_000_000} "
         "megapixels: make it smaller first"
     )
+
+
+def _pixels_of_webp(path: Path) -> int:
+    """How many pixels a WebP file says it has; 0 of other files."""
+    with open(path, "rb") as file:
+        head = file.read(30)
+    if (head[:4], head[8:12]) != (b"RIFF", b"WEBP"):
+        return 0
+    number = partial(int.from_bytes, byteorder="little")
+    match head[12:16]:
+        case b"VP8X":
+            return (1 + number(head[24:27])) * (1 + number(head[27:30]))
+        case b"VP8L":
+            return (1 + (number(head[21:25]) & 0x3FFF)) * (1 + (number(head[21:25]) >> 14 & 0x3FFF))
+    return (number(head[26:28]) & 0x3FFF) * (number(head[28:30]) & 0x3FFF)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -132,13 +132,14 @@ def _batch(folder: Path, n: int, rng: np.random.Generator) -> Iterator[str | Non
 
 # draw.py, and then its peak memory in MB.
 _DRAW = """
-import resource, sys
+import re, sys
 sys.argv[0] = "draw.py"
 from agents.commands import common, draw
 try:
     common.run(draw.main, draw.Arguments)
 finally:
-    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000, file=sys.stderr)
+    peak = re.search("VmHWM: *([0-9]+)", open("/proc/self/status").read().replace("\t", ""))[1]
+    print("peak", int(peak) // 1000, file=sys.stderr)
 """
 
 
