@@ -37,10 +37,10 @@ REPORT_EVERY = 20  # steps; a report waits for the device
 
 def held_out(recipe: Recipe) -> ArrayTargets:
     """Pictures from all over the validation split: 500, or 8 pages, of which one is as much as a hundred;
-    no more than are trained on.
+    no more than a quarter of those that are trained on.
     """
     val = load_pictures(f"{recipe.targets}:val", recipe.picture_size, recipe.renderer())
-    return val.spread(min(8 if recipe.stride else 500, recipe.train.pictures))
+    return val.spread(min(8 if recipe.stride else 500, max(recipe.train.pictures // 4, 1)))
 
 
 class Refit:

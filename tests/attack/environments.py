@@ -55,7 +55,7 @@ def good_action(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return action.astype(rng.choice([np.float32, np.float64]))
 
 
-@attack(500_000, 4_000)
+@attack(500_000, 2_000)
 def single_and_vector_environments(tries: int, seed: int) -> Iterator[str | None]:
     """A try is a call. What is wrong is refused and changes nothing; what is right gives what spaces say."""
     rng, left = np.random.default_rng(seed), tries

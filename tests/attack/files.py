@@ -80,7 +80,7 @@ def bomb(rng: np.random.Generator) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
-@attack(20_000, 60)
+@attack(20_000, 40)
 def pictures(tries: int, seed: int) -> Iterator[str | None]:
     """A try is a picture: two in three broken or odd, the others good. Batches of 200 go through draw.py."""
     rng = np.random.default_rng(seed)
@@ -235,7 +235,7 @@ def states(tries: int, seed: int) -> Iterator[str | None]:
             yield None if state and state["number"] == 1 + same else "not noticed"
 
 
-@attack(20_000, 300)
+@attack(20_000, 150)
 def drawings(tries: int, seed: int) -> Iterator[str | None]:
     """A try is a drawing's JSON, damaged: refused by its name, or a drawing that can be shown."""
     rng = np.random.default_rng(seed)

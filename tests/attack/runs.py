@@ -88,7 +88,7 @@ def kills(tries: int, seed: int) -> Iterator[str | None]:
             shutil.rmtree(out, ignore_errors=True)
 
 
-@attack(10_000, 40)
+@attack(10_000, 20)
 def drawn_by_processes_that_die(tries: int, seed: int) -> Iterator[str | None]:
     """A try is a picture, one in twenty of them no picture; a process that draws is killed every so often.
     Each must be drawn or named, once.
