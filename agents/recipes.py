@@ -297,9 +297,8 @@ _ALL = (
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4))),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
-        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(width=192, hidden=128, depth=2, reach=40.0),
-        loss=LossOptions(blur_until=0.3), data=DataOptions(augment=True),
-        train=TrainOptions(pictures=500_000),
+        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(depth=3, reach=40.0),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_800_000, batch=256),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),

@@ -63,7 +63,7 @@ def load_state(path: Path, seed: int, device: torch.device | str = "cpu") -> dic
             if damaged:
                 print(f"{path} is damaged: going on from {file.name}", file=sys.stderr)
             state = torch.load(io.BytesIO(data[:-32]), map_location=device, weights_only=True)
-            if state["seed"] != seed:
+            if state.get("seed", seed) != seed:  # older ones do not say
                 raise ValueError(f"{path} is of seed {state['seed']}, not {seed}: choose another folder")
             return state
         damaged.append(str(file))

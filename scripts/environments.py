@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from agents.commands.common import run
 
@@ -21,17 +22,19 @@ class Arguments:
 
     out: Path = Path(__file__).parent.parent / "docs"
     """Folder to write environments.md and environments/ID.png to."""
+    preset: Literal["full", "debug"] = "full"
+    """debug: one episode in a picture."""
 
 
-def picture(env_id: str):
-    """Targets above canvases after an episode of random strokes each, uint8 ``[H, W, 3]``."""
+def picture(env_id: str, episodes: int):
+    """Targets above canvases after so many episodes of random strokes, uint8 ``[H, W, 3]``."""
     import gymnasium as gym
     import numpy as np
 
     env = gym.make(env_id, render_mode="rgb_array")
     env.action_space.seed(0)
     columns = []
-    for episode in range(SHOWN):
+    for episode in range(episodes):
         env.reset(seed=episode)
         while not env.step(env.action_space.sample())[2]:
             pass
@@ -81,6 +84,7 @@ def main(arguments: Arguments) -> None:
     from drawenv import ENV_IDS, CanvasEnv
     from drawenv.files import whole, write_whole
 
+    shown = 1 if arguments.preset == "debug" else SHOWN
     pictures = arguments.out / "environments"
     pictures.mkdir(parents=True, exist_ok=True)
     common = cleandoc(CanvasEnv.__doc__ or "").partition("\nArgs:")[0].replace("``", "`")
@@ -88,7 +92,7 @@ def main(arguments: Arguments) -> None:
     for env_id in ENV_IDS:
         page += "\n\n" + section(env_id)
         with whole(pictures / f"{env_id}.png") as beside:
-            Image.fromarray(picture(env_id)).save(beside, optimize=True)
+            Image.fromarray(picture(env_id, shown)).save(beside, optimize=True)
     write_whole(arguments.out / "environments.md", page.rstrip() + "\n")
     print(arguments.out / "environments.md")
 

@@ -213,8 +213,7 @@ def test_loss_of_the_target_itself_is_zero(targets):
 
 def test_augmented_pictures_keep_their_ink(targets):
     torch.manual_seed(0)
-    out, same = augmented(targets, targets, mirror=True)
-    torch.testing.assert_close(out, same)
+    out = augmented(targets, mirror=True)
     assert out.shape == targets.shape and out.min() >= 0 and out.max() <= 1
     assert 0.5 < out.sum() / targets.sum() < 2
 

@@ -47,7 +47,7 @@ def test_your_own_renderer(tmp_path):
 
 
 def test_the_page_on_environments_is_what_they_say(tmp_path):
-    run(ROOT / "scripts/environments.py", "--out", tmp_path, cwd=tmp_path)
+    run(ROOT / "scripts/environments.py", "--preset", "debug", "--out", tmp_path, cwd=tmp_path)
     assert (tmp_path / "environments.md").read_text() == (ROOT / "docs/environments.md").read_text()
     assert len(list((tmp_path / "environments").iterdir())) == len(drawenv.ENV_IDS)
 

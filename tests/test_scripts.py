@@ -42,7 +42,7 @@ def picture(tmp_path):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help(name):
-    assert ("--preset" if name != "environments" else "--out") in script(name, "--help").stdout
+    assert "--preset" in script(name, "--help").stdout
 
 
 def test_weights_record_how_they_were_made(weights):

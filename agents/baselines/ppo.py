@@ -86,7 +86,7 @@ class _Validate(BaseCallback):
         steps = self.num_timesteps
         if steps // self.every > self.last // self.every:
             self.check()
-        if steps == self.begun or steps == self.last:
+        if steps == self.last:
             set_random_seed(self.seed + steps)
             self.training_env.seed(self.seed + steps)
             model: Any = self.model

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import pickle
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
@@ -76,14 +75,20 @@ def in_processes(
 
 
 class _OnRay:
-    """An actor of Ray Data's; what becomes of a thing travels as bytes."""
+    """An actor of Ray Data's: works on things by their number."""
 
-    def __init__(self, make: Make, options: Any):
-        self.work = make(options)
+    def __init__(self, make: Make, options: Any, things: list[tuple[Any, Any]]):
+        self.work, self.things = make(options), things
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        key, value = pickle.loads(row["thing"])
-        return {"thing": pickle.dumps((key, self.work(key, value)))}
+        return row | {"result": _Result(self.work(*self.things[row["item"]]))}
+
+
+class _Result:
+    """Whatever became of a thing, which Ray then takes for no column of its own."""
+
+    def __init__(self, value: Any):
+        self.value = value
 
 
 def on_ray(
@@ -113,17 +118,18 @@ def on_ray(
     try:
         context = data.DataContext.get_current()
         context.enable_progress_bars, context.max_errored_blocks = False, -1
-        things: Iterable = [{"thing": pickle.dumps(thing)} for thing in todo.items()]
-        dataset = data.from_items(list(things), override_num_blocks=-(-len(todo) // BLOCK))
-        rows = dataset.map(
-            _OnRay, fn_constructor_args=(make, options), num_cpus=1, concurrency=jobs,
+        things = list(todo.items())
+        # Not data.range: where a process dies that never ends (Ray 2.60).
+        numbers = data.from_items(list(range(len(things))), override_num_blocks=-(-len(things) // BLOCK))
+        rows = numbers.map(
+            _OnRay, fn_constructor_args=(make, options, things), num_cpus=1, concurrency=jobs,
             max_restarts=-1, max_task_retries=TRIES - 1,
         ).iter_rows()  # fmt: skip
         left = dict.fromkeys(todo)
         for row in rows:
-            key, result = pickle.loads(row["thing"])
+            key, _ = things[row["item"]]
             del left[key]
-            yield key, result
+            yield key, row["result"].value
         yield from ((key, died(key)) for key in left)
     finally:
         ray.shutdown()
