@@ -15,7 +15,7 @@ from drawenv import Renderer
 from . import networks2
 from .recipes import DrawerOptions, Recipe
 
-COARSE = 16  # along each side of a view: how finely the LSTM sees goal and canvas
+COARSE = 4  # side in pixels of the squares in whose means the LSTM sees goal and canvas
 CELLS = 8  # likewise: where the next stroke may be
 PATCH, EMBED = 4, 16  # a crop is read in patches of 4x4 px, each as 16 numbers
 
@@ -94,11 +94,14 @@ class DrawerNetwork(nn.Module):
             self.stem = nn.Conv2d(self.fold**2 * hint[0] + 2, 64, 3, padding=1)
             self.down = nn.Conv2d(64, 128, 3, stride=2, padding=1)
             self.residual = nn.ModuleList([nn.Conv2d(128, 128, 3, padding=1) for _ in range(o.depth)])
+            self.everywhere = nn.Linear(128, 128)
+            self.norms = nn.ModuleList([nn.GroupNorm(1, 128) for _ in range(o.depth + 2)])
             self.up = nn.Conv2d(64, 128, 1)
             self.paint_goal = nn.Conv2d(128, self.shown * (size // 16) ** 2, 1)
             self.from_features = nn.Linear(128, width)
 
-        self.look = nn.Linear((self.shown + channels) * COARSE**2 + 1, hidden)
+        coarse = size // COARSE
+        self.look = nn.Linear((self.shown + channels) * coarse**2 + 1, hidden)
         self.memory = nn.LSTMCell(hidden, hidden) if o.lstm else nn.Linear(hidden, hidden)
         self.where = nn.Linear(hidden, len(views) * CELLS**2)
         self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly what is missing draws the place
@@ -116,7 +119,7 @@ class DrawerNetwork(nn.Module):
         along = torch.arange(-(o.side // 2), o.side // 2).view(-1, PATCH)
         grid = torch.broadcast_tensors(along[None, :, None], along[:, None, :, None])
         self.register_buffer("offsets", torch.stack([x.flatten() for x in grid], 1), persistent=False)
-        for name, cells in (("to_coarse", COARSE), ("to_cells", CELLS)):
+        for name, cells in (("to_coarse", coarse), ("to_cells", CELLS)):
             share = torch.eye(cells).repeat_interleave(size // cells, 0) * (cells / size)
             self.register_buffer(name, share, persistent=False)  # [size, cells]
         at = (torch.arange(16) + 0.5) / 8 - 1
@@ -145,13 +148,21 @@ class DrawerNetwork(nn.Module):
             x = F.pixel_unshuffle(hint, self.fold)  # [B, fold * fold * C', 16, 16]
             fine = F.silu(self.stem(torch.cat([x, self.at.expand(len(x), -1, -1, -1)], 1)))
             x = self.down(fine)
-            for convolution in self.residual:
-                x = x + convolution(F.silu(x))
-            painted = self.paint_goal(F.silu(self.up(fine) + F.interpolate(x, scale_factor=2.0)))
+            *norms, last, painting = self.norms
+            for norm, convolution in zip(norms, self.residual, strict=True):
+                x = x + convolution(F.silu(norm(x)))
+            x = x + self.everywhere(F.silu(last(x)).mean((2, 3)))[:, :, None, None]  # which digit it is, say
+            fine = painting(self.up(fine) + F.interpolate(x, scale_factor=2.0))
+            painted = self.paint_goal(F.silu(fine))
         goal = torch.sigmoid(F.pixel_shuffle(painted.float(), self.size // 16))
         return Code(goal, x.float().flatten(2))
 
-    def forward(self, code: Code, canvas: Tensor, left: int, state=None, sample: bool = False):
+    def blank_state(self, canvas: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Of the memory, before the first stroke on canvases ``[B, C, H, W]``."""
+        zeros = canvas.new_zeros(len(canvas), self.from_memory.in_features)
+        return (zeros, zeros) if self.lstm else None
+
+    def forward(self, code: Code, canvas: Tensor, left: int | Tensor, state=None, sample: bool = False):
         """The next stroke.
 
         Args:
@@ -178,12 +189,12 @@ class DrawerNetwork(nn.Module):
         parts = [goal - shown, shown, canvas[:, self.shown :]]
         return torch.cat([part.unflatten(1, (len(self.views), -1)) for part in parts], 2).flatten(0, 1)
 
-    def attend(self, code: Code, canvas: Tensor, left: int, state=None) -> tuple[Look, tuple | None]:
+    def attend(self, code: Code, canvas: Tensor, left: int | Tensor, state=None) -> tuple[Look, tuple | None]:
         """Where the next stroke may be, and the state; see ``forward``."""
         pair, views = self.compare(code, canvas), len(self.views)
-        coarse = self.means(pair, self.to_coarse).view(len(canvas), -1)  # [B, channels * 16 * 16]
+        coarse = self.means(pair, self.to_coarse).view(len(canvas), -1)  # [B, channels * squares]
         with self.autocast():
-            x = self.look(torch.cat([coarse, coarse.new_full((len(coarse), 1), 1 / left)], 1))
+            x = self.look(torch.cat([coarse, coarse.new_ones(len(coarse), 1) / left], 1))
             if self.lstm:
                 state = self.memory(F.silu(x), state)
                 x = state[0]  # [B, hidden]

@@ -35,7 +35,7 @@ class Replayed:
             self.graphs[key] = None
             self.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self.stream):
-                outputs = self.function(inputs, *others)
+                outputs = self.function([x.clone() for x in inputs], *others)  # laid out as they will be
             torch.cuda.current_stream().wait_stream(self.stream)
             return outputs
         if self.graphs[key] is None:
@@ -47,3 +47,9 @@ class Replayed:
         torch._foreach_copy_(kept, inputs)
         graph.replay()
         return outputs
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its small kernels fused, for each shape of its inputs; the same but for rounding."""
+    # What is random is as it would be without, and can be recorded.
+    return torch.compile(function, dynamic=False, options={"fallback_random": True})

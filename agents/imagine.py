@@ -19,9 +19,18 @@ from .drawer import Network
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
+def one_stroke(
+    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, left: Tensor, state, sample: bool
+) -> tuple:
+    """The next stroke and the canvas it would make: what ``network`` returns, then ``[B, C, H, W]``."""
+    action, shown, state = network(code, before, left, state, sample)
+    return action, shown, state, canvas(before, action)
+
+
 def imagine(
-    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int
-) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
+    stroke: Callable[..., tuple] = one_stroke,
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:  # fmt: skip
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).
 
     Args:
@@ -30,15 +39,16 @@ def imagine(
         code: what ``network.encode`` gave for the hint.
         before: the canvases to begin on, ``[B, C, H, W]``.
         strokes: how many.
+        stroke: ``one_stroke``, or the same compiled.
 
     Returns:
         Actions ``[B, strokes, n]`` in [-1, 1], the canvas after each stroke, a list of ``[B, C, H, W]``,
         and, of a network that decides it, which strokes are drawn, a list of ``[B]``.
     """
-    x, state, actions, canvases, drawn = before, None, [], [], []
+    x, state, actions, canvases, drawn = before, network.blank_state(before), [], [], []
     for k in range(strokes):
-        action, shown, state = network(code, x, strokes - k, state)
-        new = canvas(x, action)
+        left = before.new_full((), strokes - k)
+        action, shown, state, new = stroke(network, canvas, code, x, left, state, False)
         if shown is not None:
             drawn.append(shown)
             new = x + shown[:, None, None, None] * (new - x)

@@ -24,24 +24,22 @@ def drawing_loss(
         detail: how much more a pixel weighs for each unit of distance from the mean colour of the
             9x9 px around it: small shapes and edges would else count for as little as their area.
     """
-    canvases = [x[:, : target.shape[1]] for x in canvases]
     weight = None
     if detail:
         around = F.avg_pool2d(target, 9, 1, 4, count_include_pad=False)
         weight = 1 + detail * (target - around).square().sum(1).sqrt()  # [B, H, W]
 
-    def cost(error: Tensor, weight: Tensor | None = None) -> Tensor:  # [B, c, H, W]
-        errors = error.square().sum(1)
+    def cost(error: Tensor, weight: Tensor | None = None) -> Tensor:  # [..., c, H, W]
+        errors = error.square().sum(-3)
         if robust:
             errors = (errors + 1e-4).sqrt()
-        return (errors if weight is None else errors * weight).sum((1, 2)).mean()
+        return (errors if weight is None else errors * weight).sum((-2, -1)).mean()
 
-    error = canvases[-1] - target
+    error = canvases[-1][:, : target.shape[1]] - target
     loss = cost(error, weight)
-    earlier = canvases[:-1]
-    if step_weight and earlier:
-        each = [cost(x - target, weight) for x in earlier]
-        loss = loss + step_weight * torch.stack(each).mean()
+    if step_weight and len(canvases) > 1:
+        earlier = torch.stack(canvases[:-1])[:, :, : target.shape[1]]  # at once: a GPU waits for each kernel
+        loss = loss + step_weight * cost(earlier - target, weight)
     if isinstance(blur, Tensor) or blur > 0:
         for side in (2, 4, 8, 16):
             coarse = F.avg_pool2d(error, side)  # weight `side`: between mean and sum of a square

@@ -116,6 +116,9 @@ class DrawerNetwork(nn.Module):
                 close = close.float().reshape(len(x), HEADS, -1, 256)
             return goal, x.permute(0, 2, 3, 1), close
 
+    def blank_state(self, canvas: Tensor) -> None:
+        """It makes its own."""
+
     def forward(self, code, canvas: Tensor, left=None, state=None, sample=False):
         """See ``agents.drawer.DrawerNetwork.forward``; the state holds the rest of a burst, too."""
         state, queue = state or (None, [])

@@ -29,8 +29,8 @@ def orthogonalised(x: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(optim.Optimizer):
-    """Momentum, orthogonalised: matrices of one shape at once. ``torch.optim.Muon`` takes them one by one, in
-    bfloat16.
+    """Momentum, orthogonalised: matrices of one shape at once, a convolution as one of outputs by inputs.
+    ``torch.optim.Muon`` takes them one by one, in bfloat16.
 
     Args:
         matrices: to move.
@@ -47,27 +47,34 @@ class Muon(optim.Optimizer):
         """One step down the gradients."""
         group = self.param_groups[0]
         lr, momentum = group["lr"], group["momentum"]
-        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}  # by shape: matrices and their updates
-        for matrix in group["params"]:
-            if matrix.grad is None:
-                continue
+        matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
+        if not matrices:
+            return
+        for matrix in matrices:
             if matrix not in self.state:
                 self.state[matrix]["momentum"] = torch.zeros_like(matrix)
-            past = self.state[matrix]["momentum"].lerp_(matrix.grad, 1 - momentum)
-            alike.setdefault(matrix.shape, []).append((matrix, matrix.grad.lerp(past, momentum)))
+        gradients, past = [m.grad for m in matrices], [self.state[m]["momentum"] for m in matrices]
+        torch._foreach_lerp_(past, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, past, momentum)
+        torch._foreach_mul_(matrices, 1 - lr * group["weight_decay"])
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}  # by shape: matrices and their updates
+        for matrix, update in zip(matrices, ahead, strict=True):
+            update = update.flatten(1)
+            alike.setdefault(update.shape, []).append((matrix, update))
         for (m, n), some in alike.items():
             update = torch.stack([update for _, update in some])
             update = orthogonalised(update) if m <= n else orthogonalised(update.mT).mT
-            for (matrix, _), new in zip(some, update, strict=True):
-                matrix.mul_(1 - lr * group["weight_decay"]).sub_(new * (lr * math.sqrt(max(1, m / n))))
+            update = update * (lr * math.sqrt(max(1, m / n)))
+            new = [u.view_as(matrix) for (matrix, _), u in zip(some, update.unbind(), strict=True)]
+            torch._foreach_sub_([matrix for matrix, _ in some], new)
 
 
 class MuonAdam:
-    """Muon for weight matrices, Adam for everything else, on one schedule.
+    """Muon for weight matrices and convolutions, Adam for everything else, on one schedule.
 
     Muon (orthogonalised momentum) suits both networks: they make few steps, each with a nearly
     exact gradient. A drawer came as far with half the pictures, and a canvas network's error
-    fell by a third in the same time.
+    fell by a third in the same time. An encoder of digits told their class from half the pictures.
 
     Args:
         module: whose parameters to move.
@@ -84,7 +91,8 @@ class MuonAdam:
     ):  # fmt: skip
         matrices, rest = [], []
         for name, parameter in module.named_parameters():
-            inner = parameter.ndim == 2 and not name.startswith(adam_only or ("\0",))
+            wide = parameter.ndim == 2 or (parameter.ndim == 4 and parameter[0, 0].numel() > 1)
+            inner = wide and not name.startswith(adam_only or ("\0",))
             (matrices if inner else rest).append(parameter)
         self.parameters, self.clip = matrices + rest, clip
         self.parts: list[optim.Optimizer] = [

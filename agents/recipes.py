@@ -264,7 +264,7 @@ _OMNIGLOT = Recipe(
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
-    drawer=DrawerOptions(depth=3, reach=40.0),
+    drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=900_000),
 )  # fmt: skip
@@ -278,8 +278,9 @@ _ALL = (
         train=TrainOptions(pictures=120_000),
     ),
     Recipe(
-        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=3_600_000, batch=256),
+        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False),
+        drawer=DrawerOptions(width=384, reach=40.0), loss=LossOptions(blur_until=0.3),
+        train=TrainOptions(pictures=3_600_000, batch=256),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
@@ -297,20 +298,20 @@ _ALL = (
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4))),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
-        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(depth=3, reach=40.0),
+        canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
         loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_800_000, batch=256),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
-        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0, gate=True),
+        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(hidden=192, reach=40.0, gate=True),
         price=4.0, loss=LossOptions(step_weight=0.3, blur_until=0.3),
         train=TrainOptions(pictures=2_000_000, batch=256, fewest=1),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
-        canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(reach=60.0),
+        canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
         train=TrainOptions(pictures=1_000_000),
     ),

@@ -23,8 +23,8 @@ from .canvas import Rollouts, to_unit
 from .data import Batch, make_batches
 from .drawer import Code
 from .evaluate import evaluate
-from .graphs import Replayed
-from .imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine
+from .graphs import Replayed, compiled
+from .imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine, one_stroke
 from .loss import drawing_loss
 from .optim import MuonAdam
 from .oracle import ExactBezier
@@ -127,6 +127,8 @@ class Trainer:
         self.through = exactly(self._canvas_function())
         alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
         self.update = Replayed(self._update, record=alone)
+        long = train.pictures > 100_000  # to compile takes a minute
+        self.stroke = compiled(one_stroke) if alone and long else one_stroke
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
@@ -191,11 +193,11 @@ class Trainer:
         network, o = self.drawer.network, self.recipe.loss
         with network.autocast():  # the outermost context keeps the weights in half precision
             code = network.encode(hint)
-            actions, canvases, shown = imagine(network, self.through, code, before, strokes)
+            actions, canvases, shown = imagine(network, self.through, code, before, strokes, self.stroke)
             # One stroke of each earlier drawing anew, at a place drawn by its weights: this is how a drawing
             # is planned (``agents.plan``), and what the network learns it from.
-            action, _, _ = network(Code(goal, features), others, 1, None, sample=True)
-            redrawn = self.through(others, action)
+            one, nothing = others.new_ones(()), network.blank_state(others)
+            *_, redrawn = self.stroke(network, self.through, Code(goal, features), others, one, nothing, True)
         weight = blur if blurred else 0.0
         loss = drawing_loss(canvases, target, o.step_weight, weight, o.robust, o.detail)
         loss = loss + REDRAW * drawing_loss([redrawn], earlier_target, 0.0, weight, o.robust, o.detail)
