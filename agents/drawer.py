@@ -15,8 +15,7 @@ from drawenv import Renderer
 from . import networks2
 from .recipes import DrawerOptions, Recipe
 
-COARSE = 4  # side in pixels of the squares in whose means the LSTM sees goal and canvas
-CELLS = 8  # likewise: where the next stroke may be
+CELLS = 8  # along each side of a view: where the next stroke may be
 PATCH, EMBED = 4, 16  # a crop is read in patches of 4x4 px, each as 16 numbers
 
 
@@ -100,8 +99,7 @@ class DrawerNetwork(nn.Module):
             self.paint_goal = nn.Conv2d(128, self.shown * (size // 16) ** 2, 1)
             self.from_features = nn.Linear(128, width)
 
-        coarse = size // COARSE
-        self.look = nn.Linear((self.shown + channels) * coarse**2 + 1, hidden)
+        self.look = nn.Linear((self.shown + channels) * o.look**2 + 1, hidden)
         self.memory = nn.LSTMCell(hidden, hidden) if o.lstm else nn.Linear(hidden, hidden)
         self.where = nn.Linear(hidden, len(views) * CELLS**2)
         self.sharpness = nn.Parameter(torch.tensor(4.0))  # how strongly what is missing draws the place
@@ -119,7 +117,7 @@ class DrawerNetwork(nn.Module):
         along = torch.arange(-(o.side // 2), o.side // 2).view(-1, PATCH)
         grid = torch.broadcast_tensors(along[None, :, None], along[:, None, :, None])
         self.register_buffer("offsets", torch.stack([x.flatten() for x in grid], 1), persistent=False)
-        for name, cells in (("to_coarse", coarse), ("to_cells", CELLS)):
+        for name, cells in (("to_coarse", o.look), ("to_cells", CELLS)):
             share = torch.eye(cells).repeat_interleave(size // cells, 0) * (cells / size)
             self.register_buffer(name, share, persistent=False)  # [size, cells]
         at = (torch.arange(16) + 0.5) / 8 - 1

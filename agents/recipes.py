@@ -40,6 +40,8 @@ class DrawerOptions:
     """Size of the LSTM."""
     lstm: bool = True
     """False leaves the memory out."""
+    look: int = 16
+    """Squares along each side of a view in whose means the LSTM sees goal and canvas; divides the side."""
     depth: int = 0
     """Of translations: residual convolutions more, on the hint."""
     side: int = 32
@@ -194,12 +196,14 @@ class Recipe:
     def check(self) -> None:
         """Refuse, with a ValueError, what no drawer could be."""
         renderer, sides = self.renderer(), [self.size, self.hint_side]
+        look = getattr(self.drawer, "look", 1)  # weights up to version 2 have none
         zooms, levels = self.data.zooms, [level for level, _ in self.levels]
         counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width or 1]
-        counts += [self.drawer.hidden, self.drawer.side, self.clean.width, self.train.batch]
+        counts += [self.drawer.hidden, look, self.drawer.side, self.clean.width, self.train.batch]
         rules = {
             "sizes, strokes and widths must be 1 or more": zooms and levels and min(counts) >= 1,
             "size and the hint's side must be multiples of 16": not any(x < 16 or x % 16 for x in sides),
+            "drawer.look must divide size": not look or self.size % look == 0,
             "stride must be from 0 to size": 0 <= self.stride <= self.size,
             "a drawer that slides over pages draws ink, with no hint": not self.stride
             or (renderer.compose == "max" and not self.hint),
@@ -264,7 +268,7 @@ _OMNIGLOT = Recipe(
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
     size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
-    drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
+    drawer=DrawerOptions(hidden=192, look=8, depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=900_000),
 )  # fmt: skip
@@ -272,20 +276,19 @@ _FLOORPLAN = Recipe(
 _ALL = (
     Recipe(
         "quickstart", env="BezierThickCanvas-v0", targets="symbols-2", strokes=2,
-        canvas=CanvasOptions(steps=1_200, refit=False),
-        drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
+        canvas=CanvasOptions(dots=32, hidden=128, steps=1_200, refit=False),
+        drawer=DrawerOptions(width=96, hidden=96, look=8, reach=50.0),
         loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
         train=TrainOptions(pictures=120_000),
     ),
     Recipe(
-        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False),
-        drawer=DrawerOptions(width=384, reach=40.0), loss=LossOptions(blur_until=0.3),
-        train=TrainOptions(pictures=3_600_000, batch=256),
+        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=3_600_000, batch=256),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=400_000, fewest=4),
+        train=TrainOptions(pictures=1_400_000, batch=128, fewest=4),
     ),
     _OMNIGLOT,
     replace(
@@ -299,21 +302,21 @@ _ALL = (
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_800_000, batch=256),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_250_000, batch=128),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
-        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(hidden=192, reach=40.0, gate=True),
+        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0, gate=True),
         price=4.0, loss=LossOptions(step_weight=0.3, blur_until=0.3),
         train=TrainOptions(pictures=2_000_000, batch=256, fewest=1),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
-        canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, reach=60.0),
+        canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, look=8, reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=1_000_000),
+        train=TrainOptions(pictures=1_150_000),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
