@@ -276,8 +276,8 @@ _FLOORPLAN = Recipe(
 _ALL = (
     Recipe(
         "quickstart", env="BezierThickCanvas-v0", targets="symbols-2", strokes=2,
-        canvas=CanvasOptions(dots=32, hidden=128, steps=1_200, refit=False),
-        drawer=DrawerOptions(width=96, hidden=96, look=8, reach=50.0),
+        canvas=CanvasOptions(steps=1_200, refit=False),
+        drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
         loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
         train=TrainOptions(pictures=120_000),
     ),
@@ -288,7 +288,7 @@ _ALL = (
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=1_400_000, batch=128, fewest=4),
+        train=TrainOptions(pictures=400_000, fewest=4),
     ),
     _OMNIGLOT,
     replace(
