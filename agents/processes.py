@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+
+LONG = timedelta(hours=12)  # the first process may fit a canvas network and a cleaner before it joins
 
 
 def start(device: torch.device) -> torch.device:
@@ -22,7 +25,18 @@ def start(device: torch.device) -> torch.device:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    env, store = os.environ, None
+    if env.get("TORCHELASTIC_USE_AGENT_STORE") == "True" and env["GROUP_WORLD_SIZE"] == "1":
+        # When torchrun starts all again, its store still has the addresses of those that died: who reads one
+        # waits for ever (github.com/pytorch/pytorch/issues/135712).
+        store = distributed.TCPStore(
+            env["MASTER_ADDR"], int(env["MASTER_PORT"]), is_master=False, timeout=LONG
+        )
+        store = distributed.PrefixStore(env["TORCHELASTIC_RESTART_COUNT"], store)
+    distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        store=store, rank=rank(), world_size=int(env["WORLD_SIZE"]), timeout=LONG,
+    )  # fmt: skip
     return device
 
 

@@ -146,6 +146,16 @@ def test_several_processes_train_one_drawer(tmp_path):
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
 
 
+def test_who_is_started_again_reads_nothing_of_the_dead():
+    """``torchrun`` keeps its store from one start to the next."""
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    elastic = {"TORCHELASTIC_USE_AGENT_STORE": True, "GROUP_WORLD_SIZE": 1, "MASTER_PORT": store.port}
+    join = "import torch; from agents import processes as p; p.start(torch.device('cpu')); p.wait()"
+    for start in range(2):
+        run("-c", join, processes=2, TORCHELASTIC_RESTART_COUNT=start, **elastic)
+        assert store.check([f"{start}/0//cpu//0/{rank}" for rank in range(2)])
+
+
 class Pretended(Replayed):
     """What a CUDA graph does with its inputs and outputs, without CUDA: both stay where they are."""
 

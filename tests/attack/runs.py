@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
@@ -93,6 +94,35 @@ def drawn_by_processes_that_die(tries: int, seed: int) -> Iterator[str | None]:
     """A try is a picture, one in twenty of them no picture; a process that draws is killed every so often.
     Each must be drawn or named, once.
     """
+
+    def children(pid: int) -> list[str]:
+        own = Path(f"/proc/{pid}/task/{pid}/children")
+        return own.read_text().split() if own.exists() else []
+
+    yield from drawn_while_killed(tries, seed, (), children)
+
+
+@attack(10_000, 0)
+def drawn_by_actors_of_ray_that_die(tries: int, seed: int) -> Iterator[str | None]:
+    """The same under Ray, where it is installed."""
+    if find_spec("ray") is None:
+        return
+
+    def actors(pid: int) -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if path.read_bytes().startswith(b"ray::MapWorker"):
+                    found.append(path.parent.name)
+        return found
+
+    yield from drawn_while_killed(tries, seed, ("--ray", "local"), actors)
+
+
+def drawn_while_killed(
+    tries: int, seed: int, options: tuple[str, ...], victims: Callable[[int], list[str]]
+) -> Iterator[str | None]:
+    """See ``drawn_by_processes_that_die``; ``victims`` are processes that draw, of a run by its number."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,25 +131,17 @@ def drawn_by_processes_that_die(tries: int, seed: int) -> Iterator[str | None]:
         broken = set(rng.sample(range(tries), tries // 20))
         for i in broken:
             (folder / f"in/{i}.png").write_bytes(b"\x89PNG\r\n")
-        command = [
-            sys.executable,
-            "scripts/draw.py",
-            folder / "in",
-            "--recipe",
-            "quickstart",
-            "--effort",
-            "0",
-        ]
-        command += ["--jobs", "2", "-o", folder / "out", "--manifest", folder / "manifest.jsonl"]
+        command = shlex.split("scripts/draw.py --recipe quickstart --effort 0 --jobs 2")
+        command += [*options, folder / "in", "-o", folder / "out", "--manifest", folder / "manifest.jsonl"]
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+            [sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
         while process.poll() is None:
             time.sleep(rng.uniform(2, 10))
-            own = f"/proc/{process.pid}/task/{process.pid}/children"
-            children = Path(own).read_text().split() if Path(own).exists() else []
-            if children:
-                os.kill(int(rng.choice(children)), signal.SIGKILL)
+            if alive := victims(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(rng.choice(alive)), signal.SIGKILL)
         rows = list(map(json.loads, (folder / "manifest.jsonl").read_text().splitlines()))
         by_picture = {row["picture"]: row for row in rows}
         for i in range(tries):
