@@ -211,12 +211,17 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
             FileNotFoundError: no such picture.
             ValueError: broken picture, or an option out of range or not for this recipe.
         """
-        hint = self.read(image, invert)
+        by = self.recipe.name
         if self.recipe.stride or options:
-            return draw_any_size(self, hint[0], effort, refine, strokes=strokes, **options)
+            # A picture of 100 megapixels that has no name here is given up before it is drawn.
+            drawing = draw_any_size(
+                self, self.read(image, invert)[0], effort, refine, strokes=strokes, **options
+            )
+            return replace(drawing, by=by)
+        hint = self.read(image, invert)
         (drawing,) = draw(self, hint[None], effort, refine, strokes=strokes)
         known = not self.recipe.hint and hint.shape == (1, *drawing.sides)
-        return replace(drawing, picture=hint[0] if known else None)
+        return replace(drawing, picture=hint[0] if known else None, by=by)
 
     def policy(self, effort: int = 0) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
         """It as a policy of its environment, for ``drawenv.evaluate``: all strokes are planned on blank

@@ -24,7 +24,7 @@ SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 LR = 1e-3  # Adam's, at its highest
-TILE, MARGIN = 1024, 64  # px: pages are cleaned in parts of at most so much, and see so much around
+TILE, MARGIN = 1024, 64  # px: of larger pages parts of half that side are cleaned, and see so much around
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
 
 
@@ -102,21 +102,23 @@ def full(ink: np.ndarray) -> np.ndarray:
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
     device, out, level = next(network.parameters()).device, np.empty_like(ink), None
+    side = TILE
     if max(ink.shape) > TILE:  # the inkiest part tells for all
+        side = TILE // 2  # for the memory
         page = inkiest(ink) / np.float32(255)
         level = _level(page, *_paper(page))
     change = whole = 0.0  # squared
-    for top in range(0, ink.shape[0], TILE):
-        for left in range(0, ink.shape[1], TILE):
+    for top in range(0, ink.shape[0], side):
+        for left in range(0, ink.shape[1], side):
             first = [max(at - MARGIN, 0) for at in (top, left)]
-            part = levelled(ink[first[0] : top + TILE + MARGIN, first[1] : left + TILE + MARGIN], level)
+            part = levelled(ink[first[0] : top + side + MARGIN, first[1] : left + side + MARGIN], level)
             right, below = -part.shape[2] % 16, -part.shape[1] % 16
             padded = np.pad(part, ((0, 0), (0, below), (0, right)), "edge")[None]
             shown = torch.sigmoid(network(torch.from_numpy(padded).to(device)))
             pixels = shown.mul(255).round().byte().cpu().numpy()[0, 0]
-            own = out[top : top + TILE, left : left + TILE]
+            own = out[top : top + side, left : left + side]
             own[:] = pixels[top - first[0] :, left - first[1] :][: own.shape[0], : own.shape[1]]
-            before = ink[top : top + TILE, left : left + TILE].astype(np.float32)
+            before = ink[top : top + side, left : left + side].astype(np.float32)
             change, whole = change + np.square(own - before).sum(), whole + np.square(before).sum()
     return ink if change < SAME * whole else out
 

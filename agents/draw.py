@@ -21,6 +21,7 @@ from .recipes import Recipe
 
 EFFORT = 2  # rounds of redrawing, if nothing else is said
 MOST = 1_000  # rounds, gradient steps or strokes that can be asked for
+SETTLED = 1 << 23  # pixels of the picture on which pens are settled, at most
 
 
 class Agent(Protocol):
@@ -117,7 +118,8 @@ def draw_any_size(
         log: for ``imagine_page``.
 
     Returns:
-        The drawing, on a page of the picture's own size. It knows the picture as the agent saw it.
+        The drawing, on a page of the picture's own size. It knows the picture as the agent saw it, at most as
+        large as ``SETTLED``.
 
     Raises:
         ValueError: the recipe does not slide, or an option is out of range.
@@ -141,8 +143,11 @@ def draw_any_size(
         return ink if goal is None else goal[0, 0]
 
     goal, seen = at_its_scale(look, ink) if scale is None else [look(shrink(ink, scale))] * 2
+    # Pens of larger pages would fill the memory.
+    seen, sides = shrink(seen, max((seen.size / SETTLED) ** 0.5, 1)), ink.shape
+    del ink  # likewise: the caller may have no use for it
     drawing = draw_page(
         choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
-        effort if agent.redraws else 0, order, recipe.size, recipe.price, ink.shape, report, log,
+        effort if agent.redraws else 0, order, recipe.size, recipe.price, sides, report, log,
     )  # fmt: skip
     return replace(drawing, picture=seen)

@@ -27,7 +27,7 @@ INK = 0.02  # windows with less of it are skipped
 SEEN = 1_024  # px: so large is a large picture seen at first
 SMALL = 48  # px: no picture is made smaller
 THIN, USUAL, WIDE = 1.5, 3.0, 4.5  # px: widths of lines
-CHUNK = 256  # windows drawn at a time at most, which bounds the memory
+CHUNK = 128  # windows drawn at a time at most, which bounds the memory
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both, the strokes that are to be redrawn, if any, and
 # whether it is for the last time.

@@ -127,8 +127,7 @@ class Trainer:
         self.through = exactly(self._canvas_function())
         alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
         self.update = Replayed(self._update, record=alone)
-        long = train.pictures > 100_000  # to compile takes a minute
-        self.stroke = compiled(one_stroke) if alone and long else one_stroke
+        self.stroke = compiled(one_stroke) if alone and train.pictures > 100_000 else one_stroke  # a minute
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
@@ -196,8 +195,8 @@ class Trainer:
             actions, canvases, shown = imagine(network, self.through, code, before, strokes, self.stroke)
             # One stroke of each earlier drawing anew, at a place drawn by its weights: this is how a drawing
             # is planned (``agents.plan``), and what the network learns it from.
-            one, nothing = others.new_ones(()), network.blank_state(others)
-            *_, redrawn = self.stroke(network, self.through, Code(goal, features), others, one, nothing, True)
+            one, none = others.new_ones(()), network.blank_state(others)
+            *_, redrawn = self.stroke(network, self.through, Code(goal, features), others, one, none, True)
         weight = blur if blurred else 0.0
         loss = drawing_loss(canvases, target, o.step_weight, weight, o.robust, o.detail)
         loss = loss + REDRAW * drawing_loss([redrawn], earlier_target, 0.0, weight, o.robust, o.detail)

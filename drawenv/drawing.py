@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
+from xml.sax.saxutils import escape
 
 import numpy as np
 from PIL import Image
@@ -32,6 +33,7 @@ class Drawing:
         renderer: the renderer that draws them.
         picture: what it shows, uint8 ``[H, W]``, light ink on black, if that is known: its pens are then made
             and settled in the picture's size, which may be another than ``sides``.
+        by: who drew it, for an SVG's description.
 
     Raises:
         TypeError: the actions are no real numbers.
@@ -42,6 +44,7 @@ class Drawing:
     actions: np.ndarray
     renderer: Renderer
     picture: np.ndarray | None = field(default=None, repr=False)
+    by: str = field(default="", repr=False)
     _made: dict[float, list[Pen]] = field(default_factory=dict, init=False, repr=False)  # by tolerance
 
     def __post_init__(self):
@@ -58,7 +61,7 @@ class Drawing:
     def _trusted(cls, actions: np.ndarray, renderer: Renderer) -> Drawing:
         """One of actions that have been checked."""
         drawing = object.__new__(cls)
-        drawing.__dict__.update(actions=actions, renderer=renderer, picture=None, _made={})
+        drawing.__dict__.update(actions=actions, renderer=renderer, picture=None, by="", _made={})
         return drawing
 
     def __len__(self) -> int:
@@ -195,10 +198,15 @@ class Drawing:
         paper = hexadecimal(np.array(self.renderer.paper()[:3]))
         if self._ink_alone and background != "black":
             strokes, paper = strokes.replace('stroke="#ffffff"', 'stroke="#000000"'), "#ffffff"
+        from drawenv import __version__  # it imports this
+
+        count, what = (len(pens), "pen") if has_pens else (len(self), "stroke")
+        by = f" by {escape(self.by)}" * bool(self.by)
         rectangle = f'<rect width="{across}" height="{height}" fill="{paper}"/>\n'
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {height}" '
             f'width="{across * zoom:g}" height="{height * zoom:g}">\n'
+            f"<desc>{count} {what}{'s' * (count != 1)}, drawn{by} with drawenv {__version__}</desc>\n"
             f"{'' if background == 'transparent' else rectangle}{strokes}\n</svg>\n"
         )
 
