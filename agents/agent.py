@@ -47,11 +47,11 @@ class Drawer(ModelHubMixin):
         self.config = config or {"version": weights.VERSION, "recipe": recipe.as_dict()}
 
     @classmethod
-    def new(cls, recipe: Recipe, version: int = weights.VERSION) -> Drawer:
+    def new(cls, recipe: Recipe) -> Drawer:
         """An untrained drawer for a recipe."""
         canvas = make_canvas(recipe)
         cleaner = CleanNetwork(recipe.clean.width) if recipe.clean.crops else None
-        return cls(recipe, make_network(recipe, version), canvas, cleaner=cleaner)
+        return cls(recipe, make_network(recipe), canvas, cleaner=cleaner)
 
     def with_recipe(self, **changes) -> Drawer:
         """The same networks, drawing with another recipe: with other ``levels``, or at another ``price``."""
@@ -78,7 +78,7 @@ class Drawer(ModelHubMixin):
 
     @property
     def redraws(self) -> bool:
-        """Not with weights up to version 2."""
+        """Not with weights of the network before."""
         return isinstance(self.network, DrawerNetwork)
 
     @property
@@ -136,7 +136,7 @@ class Drawer(ModelHubMixin):
                 raise ValueError(f"config.json of {model_id} would import a module: env {named['env']!r}")
         recipe, config = weights.read_recipe(folder), weights.read_config(folder)
         try:
-            drawer = cls.new(recipe, config.get("version", 1))
+            drawer = cls.new(recipe)
         except Exception as error:  # of a foreign recipe anything may be wrong
             raise ValueError(f"{folder / 'config.json'} describes no drawer: {error}") from None
         drawer.config = config
@@ -254,14 +254,14 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         return picture if self.recipe.stride else squares(picture, side * max(self.recipe.data.zooms), paper)
 
     @torch.no_grad()
-    def goal(self, hints: np.ndarray) -> np.ndarray | None:
+    def goal(self, hints: np.ndarray) -> np.ndarray:
         """See ``Agent.goal``: the hints, or what the networks make of them."""
         if self.cleaner and self.recipe.clean.crops:  # other recipes may draw with these weights
             return np.stack([clean(self.cleaner, hint[0]) for hint in hints])[:, None]
         if not self.recipe.hint:
             return hints
         picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]
-        return None if picture is None else picture.mul(255).round().byte().cpu().numpy()
+        return picture.mul(255).round().byte().cpu().numpy()
 
     @torch.no_grad()
     def choose(
@@ -271,24 +271,20 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         """See ``Agent.choose``.
 
         Raises:
-            ValueError: ``rounds`` or ``refine`` is negative, or refinement is asked of a translation without
-                a goal; ``strokes`` is under 1.
+            ValueError: ``rounds`` or ``refine`` is negative, or ``strokes`` is under 1.
         """
         strokes = self.recipe.strokes if strokes is None else strokes
         for name, value, least in (("effort", rounds, 0), ("refine", refine, 0), ("strokes", strokes, 1)):
             if not least <= value <= MOST:
                 raise ValueError(f"{name} must be from {least} to {MOST}, got {value}")
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
-        goal = code[0]
-        if refine and goal is None:
-            raise ValueError(f"{self.recipe.name} translates without imagining a target to refine to")
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
         chosen = plan(
             self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price
         )
-        if refine and goal is not None:
+        if refine:
             # Windows overlap: strokes that move far leave their neighbours', which counted on them.
             real, lr = RealCanvas(self.renderer), 0.01 if self.recipe.stride else 0.04
-            chosen = refine_strokes(self.canvas, real, goal, start, chosen, refine, lr)
+            chosen = refine_strokes(self.canvas, real, code[0], start, chosen, refine, lr)
         return chosen

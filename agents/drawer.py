@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from drawenv import Renderer
 
 from . import networks2
-from .recipes import DrawerOptions, Recipe
+from .recipes import DrawerOptions, OldDrawerOptions, Recipe
 
 CELLS = 8  # along each side of a view: where the next stroke may be
 PATCH, EMBED = 4, 16  # a crop is read in patches of 4x4 px, each as 16 numbers
@@ -272,8 +272,8 @@ class DrawerNetwork(nn.Module):
 Network = DrawerNetwork | networks2.DrawerNetwork
 
 
-def make_network(recipe: Recipe, version: int) -> Network:
-    """An untrained drawer network for a recipe, as weights of a version mean it."""
-    if version < 3:
-        return networks2.make_old_network(recipe, version)
+def make_network(recipe: Recipe) -> Network:
+    """An untrained drawer network for a recipe."""
+    if isinstance(recipe.drawer, OldDrawerOptions):
+        return networks2.make_old_network(recipe)
     return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)

@@ -1,4 +1,4 @@
-"""The drawer network of weights up to version 2; that of new ones is ``agents.drawer.DrawerNetwork``."""
+"""The drawer network of the weights of ``floorplan``; all others are ``agents.drawer.DrawerNetwork``."""
 
 from __future__ import annotations
 
@@ -26,20 +26,16 @@ class DrawerNetwork(nn.Module):
     """A convolutional encoder, an LSTM and a head.
 
     The hint is encoded once, by convolutions; after each stroke the canvas, and what is left of the goal,
-    are encoded in coarse patches and added to the hint's features. The goal is the hint itself
-    where that is the target; otherwise, with ``attend``, a picture that the network makes of the hint
-    and learns to make like the target: it imagines the target, then draws it.
+    are encoded in coarse patches and added to the hint's features. The goal is a picture that the network
+    makes of the hint and learns to make like the target: it imagines the target, then draws it.
 
     Args:
         spec: the parameters of an action.
         o: see ``DrawerOptions``.
         channels: channels of the canvas.
-        shown: how many of them, from the first, make up the picture; all if None.
+        shown: how many of them, from the first, make up the picture.
         size: side of the canvas in pixels, a multiple of 16.
-        hint: channels of the hint, and its side in pixels, a multiple of 16; None if the hint
-            is the target.
-        corners: the grid's outer cells lie on the border itself, 2 px of 64 off their middles: what weights
-            of version 1 were trained with.
+        hint: channels of the hint, and its side in pixels, a multiple of 16.
     """
 
     coordinates: Tensor
@@ -48,35 +44,34 @@ class DrawerNetwork(nn.Module):
     place: Tensor
 
     def __init__(
-        self, spec: ActionSpec, o: OldDrawerOptions, channels: int = 1, shown: int | None = None,
-        size: int = 64, hint: tuple[int, int] | None = None, corners: bool = False,
+        self, spec: ActionSpec, o: OldDrawerOptions, channels: int, shown: int, size: int,
+        hint: tuple[int, int],
     ):  # fmt: skip
         super().__init__()
-        width, hidden, lstm, burst, attend = o.width or 128, o.hidden, o.lstm, o.burst, o.attend
-        self.recreates, self.shown, self.size = hint is None, shown or channels, size
-        self.has_goal = attend or self.recreates
-        hint_channels, side = hint or (self.shown, size)
+        width, hidden, lstm, burst = o.width or 128, o.hidden, o.lstm, o.burst
+        self.shown, self.size = shown, size
+        hint_channels, side = hint
         self.fold, self.patch = side // 16, size // 8  # hints become 16x16 cells, canvases 8x8
-        self.lstm, self.burst, self.attends = lstm, burst, attend
+        self.lstm, self.burst = lstm, burst
         self.half_precision = False
         self.stem = nn.Conv2d(self.fold**2 * hint_channels + 2, width // 2, 3, padding=1)
         self.down = nn.Conv2d(width // 2, width, 3, stride=2, padding=1)
         self.residual = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in range(o.depth)])
-        self.encode_canvas = nn.Linear((self.has_goal * self.shown + channels) * self.patch**2, width)
+        self.encode_canvas = nn.Linear((shown + channels) * self.patch**2, width)
         self.join = nn.Linear(width * 2 * 2, width)
         self.squeeze = nn.Linear(width * 4 * 4, hidden)
         self.memory = nn.LSTMCell(hidden, hidden) if lstm else nn.Linear(hidden, hidden)
-        self.head = nn.Linear(hidden, (1 if attend else burst) * len(spec))
-        if attend:
-            self.close = nn.Conv2d(width // 2, width, 1)
-            self.query = nn.Linear(hidden, burst * width)
-            self.from_state = nn.Linear(hidden, hidden)
-            self.from_place = nn.Linear(width + 2 * HEADS, hidden)
-            self.mix = nn.Linear(hidden, hidden)
-            self.sharpness = nn.Parameter(torch.tensor(1.0))  # how strongly what is missing draws attention
-            if not self.recreates:
-                self.paint_goal = nn.Conv2d(width, self.shown * (size // 16) ** 2, 1)
-        at = torch.linspace(-1, 1, 16) if corners else (torch.arange(16) + 0.5) / 8 - 1
+        self.head = nn.Linear(hidden, len(spec))
+        self.close = nn.Conv2d(width // 2, width, 1)
+        self.query = nn.Linear(hidden, burst * width)
+        self.from_state = nn.Linear(hidden, hidden)
+        self.from_place = nn.Linear(width + 2 * HEADS, hidden)
+        self.mix = nn.Linear(hidden, hidden)
+        self.sharpness = nn.Parameter(torch.tensor(1.0))  # how strongly what is missing draws attention
+        self.paint_goal = nn.Conv2d(width, shown * (size // 16) ** 2, 1)
+        at = torch.linspace(
+            -1, 1, 16
+        )  # the outer cells lie on the border itself, 2 px of 64 off their middles
         grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 16, 16], y and x
         for conv in (self.stem, self.down, *self.residual):
             conv.to(memory_format=torch.channels_last)  # ty: ignore
@@ -93,12 +88,12 @@ class DrawerNetwork(nn.Module):
         device = str(self.coordinates.device.type)
         return torch.autocast(device, torch.bfloat16, enabled=wanted and self.half_precision)
 
-    def encode(self, hint: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+    def encode(self, hint: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The hint ``[B, C', side, side]``, encoded once.
 
         Returns:
-            The goal ``[B, c, H, W]``, if there is one, features ``[B, 8, 8, width]`` and, to attend to,
-            finer ones ``[B, HEADS, d, 16 * 16]``.
+            The goal ``[B, c, H, W]``, features ``[B, 8, 8, width]`` and, to attend to, finer ones
+            ``[B, HEADS, d, 16 * 16]``.
         """
         with self.autocast():
             x = F.pixel_unshuffle(hint, self.fold)  # [B, fold * fold * C', 16, 16]
@@ -107,14 +102,10 @@ class DrawerNetwork(nn.Module):
             x = self.down(fine)
             for convolution in self.residual:
                 x = x + convolution(F.silu(x))
-            goal, close = hint if self.recreates else None, None
-            if self.attends:
-                close = self.close(fine) + F.interpolate(x, scale_factor=2.0)
-                if not self.recreates:
-                    painted = self.paint_goal(F.silu(close)).float()
-                    goal = torch.sigmoid(F.pixel_shuffle(painted, self.size // 16))
-                close = close.float().reshape(len(x), HEADS, -1, 256)
-            return goal, x.permute(0, 2, 3, 1), close
+            close = self.close(fine) + F.interpolate(x, scale_factor=2.0)
+            painted = self.paint_goal(F.silu(close)).float()
+            goal = torch.sigmoid(F.pixel_shuffle(painted, self.size // 16))
+            return goal, x.permute(0, 2, 3, 1), close.float().reshape(len(x), HEADS, -1, 256)
 
     def blank_state(self, canvas: Tensor) -> None:
         """It makes its own."""
@@ -127,12 +118,12 @@ class DrawerNetwork(nn.Module):
             queue = list(burst.unbind(1))
         return queue[0], None, (state, queue[1:])
 
-    def burst_of(self, code: tuple[Tensor | None, Tensor, Tensor | None], canvas: Tensor, state=None):
+    def burst_of(self, code: tuple[Tensor, Tensor, Tensor], canvas: Tensor, state=None):
         """Actions ``[B, burst, n]`` in [-1, 1] and the state."""
         with self.autocast():
             goal, features, close = code
-            left = None if goal is None else goal.detach() - canvas[:, : self.shown]
-            x = canvas if left is None else torch.cat([left, canvas], 1)
+            left = goal.detach() - canvas[:, : self.shown]
+            x = torch.cat([left, canvas], 1)
             x = self.encode_canvas(patches(x.bfloat16() if self.half_precision else x, self.patch))
             x = F.silu(x + features).permute(0, 3, 1, 2)  # [B, width, 8, 8]
             x = F.silu(self.join(patches(x, 2)))  # [B, 4, 4, width]
@@ -144,13 +135,10 @@ class DrawerNetwork(nn.Module):
                 x = state[0]
             else:
                 x = F.silu(self.memory(x))
-            if close is None or left is None:
-                raw = torch.tanh(self.head(x)).view(len(x), self.burst, -1)
-            else:
-                read, where = self.attend(x, close, left)
-                x = F.silu(self.from_state(x)[:, None] + self.from_place(read))
-                x = x + F.silu(self.mix(x))  # [B, burst, hidden]
-                raw = torch.tanh(self.head(x)) + where @ self.place
+            read, where = self.attend(x, close, left)
+            x = F.silu(self.from_state(x)[:, None] + self.from_place(read))
+            x = x + F.silu(self.mix(x))  # [B, burst, hidden]
+            raw = torch.tanh(self.head(x)) + where @ self.place
             action = raw + raw @ self.pull.T + self.shift
         return action.clamp(-1, 1), state
 
@@ -172,8 +160,8 @@ class DrawerNetwork(nn.Module):
         return torch.cat([features, places.flatten(2)], 2), places[:, :, 0]
 
 
-def make_old_network(recipe: Recipe, version: int) -> DrawerNetwork:
-    """An untrained network for weights of version 1 or 2."""
+def make_old_network(recipe: Recipe) -> DrawerNetwork:
+    """An untrained network for a recipe with such options."""
     renderer, o = recipe.renderer(), cast(OldDrawerOptions, recipe.drawer)
     spec, channels, shown = renderer.action_spec, renderer.channels, renderer.shown
-    return DrawerNetwork(spec, o, channels, shown, recipe.size, recipe.hint, corners=version < 2)
+    return DrawerNetwork(spec, o, channels, shown, recipe.size, cast(tuple[int, int], recipe.hint))

@@ -44,8 +44,8 @@ def plan(
     Returns:
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
     """
-    if not isinstance(network, DrawerNetwork):  # of weights up to version 2: it has no places to propose
-        start = to_unit(before, code[0].device if code[0] is not None else "cpu")
+    if not isinstance(network, DrawerNetwork):  # it has no places to propose
+        start = to_unit(before, code[0].device)
         actions, _, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
         return actions.cpu().numpy(), np.ones(actions.shape[:2], bool)
     planner = Planner(network, renderer, Code(*code), before, price)

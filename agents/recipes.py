@@ -54,7 +54,7 @@ class DrawerOptions:
 
 @dataclass(frozen=True)
 class OldDrawerOptions:
-    """Those of weights up to version 2; see ``agents.networks2``."""
+    """Those of the weights of ``floorplan``; see ``agents.networks2``."""
 
     glimpse: bool = False
     width: int | None = None
@@ -196,7 +196,7 @@ class Recipe:
     def check(self) -> None:
         """Refuse, with a ValueError, what no drawer could be."""
         renderer, sides = self.renderer(), [self.size, self.hint_side]
-        look = getattr(self.drawer, "look", 1)  # weights up to version 2 have none
+        look = getattr(self.drawer, "look", 1)  # old ones have none
         zooms, levels = self.data.zooms, [level for level, _ in self.levels]
         counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width or 1]
         counts += [self.drawer.hidden, look, self.drawer.side, self.clean.width, self.train.batch]

@@ -202,7 +202,7 @@ class Trainer:
         loss = loss + REDRAW * drawing_loss([redrawn], earlier_target, 0.0, weight, o.robust, o.detail)
         if shown:
             loss = loss + price * torch.stack(shown).sum(0).mean()
-        if self.recipe.hint and code[0] is not None:  # the goal should be like the target, too
+        if self.recipe.hint:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         self.optimizer.step(loss / 100, scale)
         codes = [part.detach() for part in code if part is not None] if self.recipe.hint else []

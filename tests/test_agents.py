@@ -130,22 +130,18 @@ def test_strokes_begin_where_something_is_missing(half):
     torch.testing.assert_close(crop[1, :4, 4:], picture[1, 0, 60:, :4])
 
 
-@pytest.mark.parametrize(("corners", "first"), [(False, -15 / 16), (True, -1)])
-def test_old_weights_attend_to_cells_as_they_did(corners, first):
-    """Attention to one cell alone: the stroke starts at that cell's middle; weights of version 1 had its
-    corner.
-    """
-    options = OldDrawerOptions(width=16, hidden=32, attend=True)
-    network = networks2.DrawerNetwork(RENDERER.action_spec, options, corners=corners)
+def test_old_weights_attend_to_cells_as_they_did():
+    """Attention to one cell alone: the stroke starts at that cell's corner."""
+    options = OldDrawerOptions(width=16, hidden=32)
+    network = networks2.DrawerNetwork(RENDERER.action_spec, options, 1, 1, 64, (1, 64))
     for parameter in (network.head.weight, network.head.bias, network.query.weight, network.query.bias):
         torch.nn.init.zeros_(parameter)
     torch.nn.init.constant_(network.sharpness, 50.0)
     target = torch.zeros(1, 1, 64, 64)
     target[..., :4, :4] = 1  # the cell at the top left
-    actions, _, _ = imagine(
-        network, RealCanvas(RENDERER), network.encode(target), torch.zeros_like(target), 1
-    )
-    np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [first, first], atol=1e-4)
+    code = target, *network.encode(target)[1:]
+    actions, _, _ = imagine(network, RealCanvas(RENDERER), code, torch.zeros_like(target), 1)
+    np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [-1, -1], atol=1e-4)
 
 
 @pytest.mark.parametrize("zoom", [1, 2, 3])
@@ -191,7 +187,7 @@ def test_start_from_another_drawer():
     own, other = twenty.network.state_dict(), one.network.state_dict()
     assert own["memory.weight_hh"].equal(other["memory.weight_hh"])
     assert own["head.weight"].shape != other["head.weight"].shape
-    old = Drawer.new(Drawer.from_pretrained("floorplan").recipe, version=1)
+    old = Drawer.new(Drawer.from_pretrained("floorplan").recipe)
     with pytest.raises(ValueError, match=r"floorplan cannot start from mnist-4: .* two kinds"):
         start_from(old, one)
 
