@@ -213,7 +213,7 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         """
         by = self.recipe.name
         if self.recipe.stride or options:
-            # A picture of 100 megapixels that has no name here is given up before it is drawn.
+            # No name here holds the picture: it is given up before it is drawn, for the memory.
             drawing = draw_any_size(
                 self, self.read(image, invert)[0], effort, refine, strokes=strokes, **options
             )

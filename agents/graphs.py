@@ -50,6 +50,8 @@ class Replayed:
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its small kernels fused, for each shape of its inputs; the same but for rounding."""
+    """The function with its small kernels fused, once for each shape of its inputs, which takes a minute; the
+    same but for rounding.
+    """
     # What is random is as it would be without, and can be recorded.
     return torch.compile(function, dynamic=False, options={"fallback_random": True})

@@ -69,9 +69,7 @@ class DrawerNetwork(nn.Module):
         self.mix = nn.Linear(hidden, hidden)
         self.sharpness = nn.Parameter(torch.tensor(1.0))  # how strongly what is missing draws attention
         self.paint_goal = nn.Conv2d(width, shown * (size // 16) ** 2, 1)
-        at = torch.linspace(
-            -1, 1, 16
-        )  # the outer cells lie on the border itself, 2 px of 64 off their middles
+        at = torch.linspace(-1, 1, 16)  # outer cells lie on the border itself, 2 px of 64 off their middles
         grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 16, 16], y and x
         for conv in (self.stem, self.down, *self.residual):
             conv.to(memory_format=torch.channels_last)  # ty: ignore

@@ -127,7 +127,7 @@ class Trainer:
         self.through = exactly(self._canvas_function())
         alone = drawer.device.type == "cuda" and train.through == "learned" and processes.count() == 1
         self.update = Replayed(self._update, record=alone)
-        self.stroke = compiled(one_stroke) if alone and train.pictures > 100_000 else one_stroke  # a minute
+        self.stroke = compiled(one_stroke) if alone and train.pictures > 100_000 else one_stroke
         self.restart(seed)
 
     def restart(self, seed: int) -> None:

@@ -13,7 +13,7 @@ from agents.chance import Chance
 from agents.draw import draw
 from agents.evaluate import evaluate
 from agents.improve import stacked
-from agents.recipes import PRETRAINED, RECIPES, Recipe
+from agents.recipes import PRETRAINED, RECIPES, DrawerOptions, Recipe
 from agents.weights import VERSION, claim, load_weights, read_config, save_weights
 from drawenv import BezierRenderer, Symbols, load_pictures
 from drawenv.drawing import draw_kept
@@ -202,3 +202,18 @@ def test_saved_weights_say_what_they_are(tmp_path):
     assert f"`{drawer.config['drawer']['command']}`" in card.text and "`BezierThickCanvas-v0`" in card.text
     Drawer.new(drawer.recipe).save_pretrained(tmp_path / "new")  # of which nothing is known
     assert "| trained by |" not in (tmp_path / "new/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 60}, "multiples of 16"), ({"strokes": 0}, "must be 1 or more"),
+        ({"stride": 65}, "stride must be from 0 to size"), ({"votes": 0.5}, "filled rectangles"),
+        ({"drawer": DrawerOptions(look=7)}, "look must divide size"),
+        ({"drawer": DrawerOptions(look=0)}, "must be 1 or more"),
+    ],
+)  # fmt: skip
+def test_what_no_drawer_could_be_is_refused(changes, message):
+    get_recipe("mnist-4").check()
+    with pytest.raises(ValueError, match=message):
+        replace(get_recipe("mnist-4"), **changes).check()
