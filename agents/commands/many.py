@@ -119,17 +119,24 @@ def on_ray(
         context = data.DataContext.get_current()
         context.enable_progress_bars, context.max_errored_blocks = False, -1
         things = list(todo.items())
-        # Not data.range: where a process dies that never ends (Ray 2.60).
-        numbers = data.from_items(list(range(len(things))), override_num_blocks=-(-len(things) // BLOCK))
-        rows = numbers.map(
-            _OnRay, fn_constructor_args=(make, options, things), num_cpus=1, concurrency=jobs,
-            max_restarts=-1, max_task_retries=TRIES - 1,
-        ).iter_rows()  # fmt: skip
-        left = dict.fromkeys(todo)
-        for row in rows:
-            key, _ = things[row["item"]]
-            del left[key]
-            yield key, row["result"].value
-        yield from ((key, died(key)) for key in left)
+
+        def once(numbers: list[int], block: int) -> Iterator[tuple[int, Any]]:
+            # Not data.range: where a process dies that never ends (Ray 2.60).
+            blocks = data.from_items(numbers, override_num_blocks=-(-len(numbers) // block))
+            rows = blocks.map(
+                _OnRay, fn_constructor_args=(make, options, things), num_cpus=1, concurrency=jobs,
+                max_restarts=-1, max_task_retries=TRIES - 1,
+            ).iter_rows()  # fmt: skip
+            yield from ((row["item"], row["result"].value) for row in rows)
+
+        left, block, before = list(range(len(things))), BLOCK, None
+        while left and left != before:  # what shared a block with a death is no cause of it: each once more
+            before = left if block == 1 else None
+            done = set()
+            for number, value in once(left, block):
+                done.add(number)
+                yield things[number][0], value
+            left, block = [number for number in left if number not in done], 1
+        yield from ((key, died(key)) for key, _ in map(things.__getitem__, left))
     finally:
         ray.shutdown()
