@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -51,7 +52,9 @@ class Replayed:
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its small kernels fused, once for each shape of its inputs, which takes a minute; the
-    same but for rounding.
+    same but for rounding. As it is where there is no Triton, which compiles it.
     """
+    if find_spec("triton") is None or torch.cuda.get_device_capability() < (7, 0):
+        return function
     # What is random is as it would be without, and can be recorded.
     return torch.compile(function, dynamic=False, options={"fallback_random": True})
