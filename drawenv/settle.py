@@ -20,6 +20,7 @@ STEP = 0.3  # px: of each, at first
 SMOOTH = np.cos(np.deg2rad(20))  # joints that turn by less stay straight
 LEAST = 2.0  # px of ink: what a pen must save of the squared error, at any width
 DOT = 0.6  # of its squared width, what a dot must: it has little more
+FINE = 1 / 3  # of the usual width: what is finer must save as much as a usual pen, or it is dirt
 
 
 class Splines:
@@ -161,11 +162,16 @@ def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) ->
     return best
 
 
-def _least(pen: Pen) -> float:
-    """What a pen must save of the squared error, px of ink: what juts out of another line by less than its
+def _least(pens: Sequence[Pen]) -> np.ndarray:
+    """What each pen must save of the squared error, px of ink: what juts out of another line by less than its
     width is no pen.
     """
-    return max(LEAST, (DOT if 2 * pen.length < pen.width else 1.0) * pen.width**2)
+    widths, lengths = np.array([(pen.width, pen.length) for pen in pens]).T
+    order = widths.argsort()
+    so_far = lengths[order].cumsum()
+    usual = widths[order][so_far.searchsorted(so_far[-1] / 2)]  # of half of all that is drawn
+    squares = np.where(widths < FINE * usual, usual, widths) ** 2
+    return np.maximum(LEAST, np.where(2 * lengths < widths, DOT, 1.0) * squares)
 
 
 def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
@@ -175,7 +181,7 @@ def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
     while pens:
         splines = Splines(pens, False)
         _, _, saved = page_gradient(splines.strokes(), splines.owner.repeat(4), target)
-        gain = saved - [_least(pen) for pen in pens]
+        gain = saved - _least(pens)
         poor = gain.argsort()[: max(len(pens) // 10, 1)]
         poor = set(poor[gain[poor] <= 0].tolist())
         if not poor:

@@ -147,3 +147,12 @@ def test_colours_stay_as_they_are():
     drawing = Drawing(np.zeros((1, len(renderer.action_spec)), np.float32), renderer)
     before, after = drawing.pens(), replace(drawing, picture=np.zeros((64, 64), np.uint8)).pens()
     assert [pen.to_svg() for pen in before] == [pen.to_svg() for pen in after]
+
+
+def test_a_short_hair_beside_wide_lines_is_dirt():
+    """A long one is none, and among others like it, it is a line."""
+    short = Pen(np.float32([[[10, 85], [15, 85], [20, 86], [25, 86]]]), 0.8, False)
+    long = Pen(BOW + np.float32([0, 20]), 0.8, False)
+    wide, fine = ([replace(pen, width=width) for pen in PENS] for width in (4.0, 1.0))
+    for pens, kept in (([*wide, short], 2), ([*wide, long], 3), ([*fine, short], 3)):
+        assert len(settled(pens, ink_of(pens), PAGE)) == kept
