@@ -307,10 +307,10 @@ _ALL = (
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
     Recipe(
-        "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32,
-        canvas=CanvasOptions(dots=8, steps=9_300), drawer=DrawerOptions(reach=40.0, gate=True),
-        price=4.0, loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=2_000_000, batch=256, fewest=1),
+        "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32, price=4.0,
+        canvas=CanvasOptions(dots=8, steps=9_300), loss=LossOptions(step_weight=0.3, blur_until=0.3),
+        drawer=DrawerOptions(hidden=192, look=8, reach=40.0, gate=True),
+        train=TrainOptions(pictures=2_700_000, batch=128, fewest=1, lr=2e-4, matrix_lr=0.004),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
