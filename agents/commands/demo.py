@@ -1,7 +1,10 @@
-"""A page in the browser, served to this machine alone: draw or drop a picture, watch its strokes appear."""
+"""A page in the browser, served to this machine alone or drawing by itself: draw or drop a picture, watch its
+strokes appear.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import webbrowser
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import parse_qs, urlsplit
 
+from drawenv.files import write_whole
+
 from .common import prepare
 from .recipes import ABOUT
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from ..agent import Drawer
 
 PAGE = Path(__file__).with_name("demo.html")
+DRAWER = Path(__file__).with_name("drawer.js")
 MOST = 50_000_000  # bytes of a picture
 SECONDS = 3.0  # in which the strokes appear
 EFFORT = 4  # at most
@@ -33,6 +39,8 @@ class Arguments:
     """Of http://127.0.0.1."""
     browser: bool = True
     """Open it."""
+    out: Path | None = None
+    """Write a page that needs no server instead: one HTML file that draws clean lines."""
     preset: Literal["full", "debug"] = "full"
     """debug: the same."""
 
@@ -158,8 +166,44 @@ class Handler(BaseHTTPRequestHandler):
         return self._answer_json(200, made)
 
 
+def numbers(drawer: Drawer) -> dict:
+    """What drawer.js must know of a drawer that slides over pages, beside its weights."""
+    network, own, spec = drawer.network, drawer.recipe, drawer.renderer.action_spec
+    (_, least), *_ = own.levels
+    made = {name: getattr(own, name) for name in ("size", "stride", "strokes", "price")} | {"least": least}
+    made |= {name: getattr(own.drawer, name) for name in ("look", "hidden", "side")}
+    made |= {"centre": spec.middle.tolist(), "half": spec.half_range.tolist()}
+    return made | {
+        name: getattr(network, name).tolist() for name in ("scale", "middle", "place", "pull", "shift")
+    }
+
+
+def page_alone() -> str:
+    """The page with the drawer of ``lines`` inside, in JavaScript. It draws clean lines: no paper is cleaned,
+    and strokes are not joined to pens.
+    """
+    from ..agent import Drawer
+    from ..recipes import PRETRAINED
+
+    weights = base64.b64encode((PRETRAINED / "lines" / "drawer.safetensors").read_bytes()).decode()
+    known = {"lines": {"about": "clean lines of any kind and size", "pen": 1 / 64}}
+    script = f"""<script>
+{DRAWER.read_text()}
+const bytes = Uint8Array.from(atob("{weights}"), c => c.charCodeAt(0));
+const numbers = {json.dumps(numbers(Drawer.from_pretrained("lines")))};
+window.local = {{ network: new Network(bytes, numbers), recipes: {json.dumps(known)} }};
+</script>"""
+    return PAGE.read_text().replace("<!-- without a server: the drawer -->", script)
+
+
 def main(arguments: Arguments) -> None:
     prepare("cpu", threads=1)
+    if arguments.out:
+        if arguments.out.suffix not in (".html", ".htm"):
+            raise ValueError(f"--out must end in .html, got {arguments.out}")
+        write_whole(arguments.out, page_alone())
+        print(f"{arguments.out}: open it in any browser, or put it on any web server")
+        return
     server = Server(arguments.port)
     print(f"draw at {server.url} (Ctrl-C ends it)", flush=True)
     if arguments.browser:
