@@ -266,8 +266,8 @@ _OMNIGLOT = Recipe(
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
-    "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.3, strokes=16,
-    size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
+    "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.2, price=1.0,
+    strokes=16, size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
     drawer=DrawerOptions(hidden=192, look=8, depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=900_000),
