@@ -23,6 +23,8 @@ from .improve import Strokes, refine_strokes
 from .plan import PROPOSALS, plan
 from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
 
+SHEET = "drawings.png"  # with which a training ends
+
 
 class Drawer(ModelHubMixin):
     """A drawer network with the canvas network it learned through and the renderer it draws with.
@@ -36,7 +38,10 @@ class Drawer(ModelHubMixin):
         renderer: the real renderer R.
         cleaner: of pages, if its recipe wants them cleaned first.
         config: how the weights were made, and what they measured.
+        sheet: a PNG of drawings that their training ended with, if it is known.
     """
+
+    sheet: bytes | None = None
 
     def __init__(
         self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None,
@@ -142,6 +147,8 @@ class Drawer(ModelHubMixin):
         drawer.config = config
         for name, part in drawer._parts.items():
             weights.load_weights(part, folder / f"{name}.safetensors")
+        if (folder / SHEET).is_file():
+            drawer.sheet = (folder / SHEET).read_bytes()
         return drawer
 
     def generate_model_card(self, *_, **__) -> ModelCard:
@@ -155,6 +162,7 @@ class Drawer(ModelHubMixin):
             "validation mse, one pass": validation.get("mse"),
         }  # fmt: skip
         table = "\n".join(f"| {name} | {value} |" for name, value in rows.items() if value is not None)
+        seen = f"\n![Pictures unknown to it, each with its drawing below]({SHEET})\n" * bool(self.sheet)
         return ModelCard(f"""---
 library_name: drawenv
 license: mit
@@ -171,6 +179,7 @@ from agents import Drawer  # drawenv.agents, if the wheel is installed
 Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg")
 ```
 
+{seen}
 | | |
 |---|---|
 {table}
@@ -182,6 +191,8 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         for name, part in self._parts.items():
             weights.save_weights(part, save_directory / f"{name}.safetensors")
         weights.write_config(save_directory, **self.config)
+        if self.sheet:
+            (save_directory / SHEET).write_bytes(self.sheet)
 
     def draw(
         self, image, effort: int = EFFORT, refine: int = 0, invert: str = "auto", strokes: int | None = None,

@@ -163,7 +163,7 @@ class Drawing:
 
     def to_svg(
         self, pieces: bool = False, background: Background = "white", seconds: float | None = None,
-        width: float | None = None,
+        width: float | None = None, title: str | None = None,
     ) -> str:  # fmt: skip
         """The drawing as an SVG document on a view box of ``sides``, 512 px or as large as they are.
 
@@ -174,6 +174,7 @@ class Drawing:
             seconds: in a browser the pens are drawn one after the other in that time; elsewhere they are
                 all there at once.
             width: of every pen in px, whose line is then the middle of its stroke; each its own if None.
+            title: of the document, none if None.
 
         Raises:
             ValueError: another background, or ``seconds`` or a ``width`` that are not over 0, or of what
@@ -203,9 +204,12 @@ class Drawing:
         count, what = (len(pens), "pen") if has_pens else (len(self), "stroke")
         by = f" by {escape(self.by)}" * bool(self.by)
         rectangle = f'<rect width="{across}" height="{height}" fill="{paper}"/>\n'
+        heading = "".join(c if c.isprintable() else "?" for c in title or "")  # else it may be no XML
+        heading = f"<title>{escape(heading)}</title>\n" * bool(heading)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {height}" '
             f'width="{across * zoom:g}" height="{height * zoom:g}">\n'
+            f"{heading}"
             f"<desc>{count} {what}{'s' * (count != 1)}, drawn{by} with drawenv {__version__}</desc>\n"
             f"{'' if background == 'transparent' else rectangle}{strokes}\n</svg>\n"
         )
@@ -249,7 +253,7 @@ class Drawing:
         if background not in get_args(Background):
             raise ValueError(f"background must be white, black or transparent, got {background!r}")
         with whole(path) as beside:
-            FORMATS[path.suffix.lower()](self, beside, size, pieces, background, seconds, width)
+            FORMATS[path.suffix.lower()](self, beside, size, pieces, background, seconds, width, path.stem)
 
     @classmethod
     def load(cls, path) -> Drawing:

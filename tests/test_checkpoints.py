@@ -202,6 +202,11 @@ def test_saved_weights_say_what_they_are(tmp_path):
     assert f"`{drawer.config['drawer']['command']}`" in card.text and "`BezierThickCanvas-v0`" in card.text
     Drawer.new(drawer.recipe).save_pretrained(tmp_path / "new")  # of which nothing is known
     assert "| trained by |" not in (tmp_path / "new/README.md").read_text()
+    assert "drawings.png" not in card.text and not (tmp_path / "drawings.png").exists()
+    (tmp_path / "drawings.png").write_bytes(b"a picture")  # as a training leaves it
+    Drawer.from_pretrained(tmp_path).save_pretrained(tmp_path / "seen")
+    assert "](drawings.png)" in (tmp_path / "seen/README.md").read_text()
+    assert (tmp_path / "seen/drawings.png").read_bytes() == b"a picture"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,14 @@ def test_frames_grow_to_the_picture(drawing):
         drawing.render(0)
 
 
+def test_svg_has_its_files_name_as_its_title(drawing, tmp_path):
+    for name, title in (("a & b", "a & b"), ("a\x01b", "a?b")):
+        drawing.save(tmp_path / f"{name}.svg")
+        root = ET.parse(tmp_path / f"{name}.svg").getroot()
+        assert root.findtext("{http://www.w3.org/2000/svg}title") == title
+    assert "<title>" not in drawing.to_svg()
+
+
 def test_svg_holds_the_curves(drawing, tmp_path):
     drawing.save(tmp_path / "a.svg", pieces=True)
     paths, attributes = svg2paths(str(tmp_path / "a.svg"), convert_rectangles_to_paths=False)

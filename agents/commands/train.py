@@ -60,6 +60,7 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     import torch
 
     from .. import Drawer, processes
+    from ..agent import SHEET
     from ..train import start_from, train_drawer
     from ..weights import claim, load_weights, save_weights, write_config
     from .evaluate import write_sheet
@@ -97,7 +98,7 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     save_weights(drawer.canvas, out / "canvas.safetensors")
     made |= {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
     write_config(out, recipe=recipe.as_dict(), drawer=made)
-    sheet = out / "drawings.png"
+    sheet = out / SHEET
     write_sheet(
         drawer.with_recipe(votes=0.0), f"{recipe.targets}:val", sheet, most=4 if recipe.stride else 10
     )
