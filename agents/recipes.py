@@ -270,7 +270,7 @@ _FLOORPLAN = Recipe(
     strokes=16, size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
     drawer=DrawerOptions(hidden=192, look=8, depth=3, reach=40.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
-    train=TrainOptions(pictures=900_000),
+    train=TrainOptions(pictures=900_000, lr=5e-4, matrix_lr=0.01),
 )  # fmt: skip
 
 _ALL = (
