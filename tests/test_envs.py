@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 
 import drawenv
+from drawenv.envs.batch import CanvasBatch
 
 GOLDEN = Path(__file__).parent / "golden"
 ids = pytest.mark.parametrize("env_id", drawenv.ENV_IDS)
@@ -273,3 +274,24 @@ def test_imports_run_one_way():
                 words = line.split()
                 if len(words) > 1 and words[0] in ("import", "from"):
                     assert words[1].split(".")[0] not in forbidden, f"{path}: {line}"
+
+
+def test_pictures_are_taken_a_few_at_a_step(monkeypatch):
+    """Not many at once when episodes end, and the same ones as in a single environment."""
+    filled = []
+    fill = CanvasBatch._fill
+    monkeypatch.setattr(CanvasBatch, "_fill", lambda batch, i: (filled.append(i), fill(batch, i)))
+    many, one = gym.make_vec("BezierCanvas-v0", num_envs=40, size=16), gym.make("BezierCanvas-v0", size=16)
+    targets = [many.reset(seed=5)[0]["target"]]
+    counts = []
+    for _ in range(60 * 5):
+        filled.clear()
+        observation = many.step(many.action_space.sample())[0]
+        counts.append(len(filled))
+        if (observation["progress"] == 0).all():
+            targets.append(observation["target"])
+    assert max(counts) <= 1 < sum(counts)
+    for k, of_all in enumerate(targets):
+        np.testing.assert_array_equal(one.reset(seed=5 + 39 if k == 0 else None)[0]["target"], of_all[39])
+        for _ in range(k % 5):
+            one.step(one.action_space.sample())

@@ -10,7 +10,8 @@ from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.base import side_by_side
 from drawenv.targets import load_targets
 
-_AHEAD = 16  # pictures taken from the targets at a time, for each canvas
+_AHEAD, _FEW = 16, 4  # pictures taken from the targets at a time for each canvas, and when those left are few
+_RING = _AHEAD + _FEW
 
 
 class CanvasBatch:
@@ -52,10 +53,11 @@ class CanvasBatch:
         self.blank_error = np.ones(n, np.int64)
         self.actions = np.zeros((n, max_strokes, len(renderer.action_spec)), np.float32)
         self._rngs = [np.random.default_rng() for _ in range(n)]
-        # Targets, and any hints, that wait for each canvas, and how many do; -1 before the first.
+        # Targets, and any hints, that wait for each canvas: in a ring, from where, how many (-1: never any).
         self._pictures = [self.target] if self.hint is None else [self.target, self.hint]
-        self._ahead = [np.empty((n, _AHEAD, *x.shape[1:]), np.uint8) for x in self._pictures]
-        self._waiting = np.full(n, -1)
+        self._ahead = [np.empty((n, _RING, *x.shape[1:]), np.uint8) for x in self._pictures]
+        self._first, self._waiting = np.zeros(n, np.int64), np.full(n, -1)
+        self._turns = -(-n // (_AHEAD * max_strokes))  # canvases to take pictures for at a step, at most
         self._blank = renderer.blank(1, size)[0]
 
     def seed(self, i: int, rng: np.random.Generator) -> None:
@@ -69,9 +71,17 @@ class CanvasBatch:
         # At first any number: else all canvases would wait for pictures at once, again and again.
         n = int(rng.integers(1, _AHEAD + 1)) if self._waiting[i] < 0 else _AHEAD
         hints, targets = self.targets.sample_pairs(n, rng)
+        waiting = max(self._waiting[i], 0)
+        places = (self._first[i] + waiting + np.arange(n)[::-1]) % _RING  # the last one comes first
         for ahead, pictures in zip(self._ahead, (targets, hints), strict=False):
-            ahead[i, :n] = pictures
-        self._waiting[i] = n
+            ahead[i, places] = pictures
+        self._waiting[i] = waiting + n
+
+    def fill_some(self) -> None:
+        """Take pictures for canvases that have few: at every step some, or resets would wait for many."""
+        few = np.flatnonzero((self._waiting >= 0) & (self._waiting < _FEW))
+        for i in few[self._waiting[few].argsort()[: self._turns]]:
+            self._fill(i)
 
     def given(self, options: dict | None, n: int) -> dict[str, np.ndarray]:
         """The pictures among the options of a reset of ``n`` canvases: ``"target"`` and, where there are
@@ -110,9 +120,10 @@ class CanvasBatch:
         else:
             for i in rows[self._waiting[rows] < 1]:
                 self._fill(i)
-            self._waiting[rows] -= 1
             for pictures, ahead in zip(self._pictures, self._ahead, strict=True):
-                pictures[rows] = ahead[rows, self._waiting[rows]]
+                pictures[rows] = ahead[rows, self._first[rows]]
+            self._first[rows] = (self._first[rows] + 1) % _RING
+            self._waiting[rows] -= 1
         some = slice(None) if len(rows) == len(self.canvas) else rows  # of all there is a view, no copy
         self.canvas[some] = self._blank
         self.strokes[some] = 0
@@ -134,6 +145,7 @@ class CanvasBatch:
         self.strokes += 1
         before = self.error
         self.error = squared_error(self.canvas, self.target)
+        self.fill_some()
         return (before - self.error) / self.blank_error
 
     def observation(self, rows: int | slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:

@@ -102,7 +102,10 @@ class CanvasVectorEnv(VectorEnv):
             raise ResetNeeded(f"the episodes {which} are over: reset them with a reset_mask")
         if resetting.any():  # NEXT_STEP: these only reset, the others draw
             rewards = np.zeros(self.num_envs)
-            rewards[~resetting] = self._draw_some(~resetting, actions)
+            if resetting.all():
+                batch.fill_some()
+            else:
+                rewards[~resetting] = self._draw_some(~resetting, actions)
             batch.reset(np.flatnonzero(resetting))
         else:
             rewards = batch.draw(actions)
