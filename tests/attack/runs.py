@@ -91,7 +91,7 @@ def kills(tries: int, seed: int) -> Iterator[str | None]:
 
 @attack(10_000, 20)
 def drawn_by_processes_that_die(tries: int, seed: int) -> Iterator[str | None]:
-    """A try is a picture, one in twenty of them no picture; a process that draws is killed every so often.
+    """A try is a picture, one in twenty of them no picture; a process that draws is killed now and then.
     Each must be drawn or named, once.
     """
 
@@ -137,9 +137,12 @@ def drawn_while_killed(
             [sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
+        before = -1  # drawn; who starts more slowly than they are killed would never draw
         while process.poll() is None:
             time.sleep(rng.uniform(2, 10))
-            if alive := victims(process.pid):
+            drawn = len(list(folder.glob("out/*.svg")))
+            if drawn > before and (alive := victims(process.pid)):
+                before = drawn
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(rng.choice(alive)), signal.SIGKILL)
         rows = list(map(json.loads, (folder / "manifest.jsonl").read_text().splitlines()))
