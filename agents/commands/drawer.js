@@ -341,7 +341,7 @@ async function drawHere(network, picture, stopped) {
   const width = lineWidth(page.ink, page.width, page.height);
   if (width > WIDE) page = await read(picture, page.scale * width / USUAL);
   const pause = () => new Promise(done => setTimeout(() => done(stopped())));
-  const rounds = page.width * page.height > 128 * 128 ? [1, 12] : [8, 60]; // of a small one there is time for more
+  const rounds = page.width * page.height > 128 * 128 ? [1, 6] : [8, 60]; // of a small one there is time for more
   const curves = await drawPage(network, page.ink, page.width, page.height, ...rounds, pause);
   const sides = [page.width, page.height, page.scale], seconds = ((performance.now() - began) / 1000).toFixed(1);
   const note = curves.length ? `${curves.length} strokes in ${seconds} s` : "nothing to draw";
