@@ -97,7 +97,8 @@ const network = new drawer.Network(new Uint8Array(fs.readFileSync(process.argv[4
 const ink = new Uint8Array(fs.readFileSync(folder + "/ink")), drawn = {};
 (async () => {
   for (const rounds of [[0, 0], [1, 6]]) {
-    const curves = await drawer.drawPage(network, ink, width, height, ...rounds);
+    const draw = windows => drawer.drawWindows(network, windows, ...rounds);
+    const curves = await drawer.drawPage(network, ink, width, height, draw);
     const canvas = new Uint8Array(width * height);
     for (const curve of curves) drawer.drawCurve(canvas, width, height, curve);
     drawn[rounds] = { curves, canvas: Array.from(canvas) };

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..agent import Drawer
 
 PAGE = Path(__file__).with_name("demo.html")
-DRAWER = Path(__file__).with_name("drawer.js")
+DRAWER, ALONE = (Path(__file__).with_name(name) for name in ("drawer.js", "alone.js"))
 MOST = 50_000_000  # bytes of a picture
 SECONDS = 3.0  # in which the strokes appear
 EFFORT = 4  # at most
@@ -188,10 +188,14 @@ def page_alone() -> str:
     weights = base64.b64encode((PRETRAINED / "lines" / "drawer.safetensors").read_bytes()).decode()
     known = {"lines": {"about": "clean lines of any kind and size", "pen": 1 / 64}}
     script = f"""<script>
-{DRAWER.read_text()}
+{DRAWER.read_text()}{ALONE.read_text()}
 const bytes = Uint8Array.from(atob("{weights}"), c => c.charCodeAt(0));
 const numbers = {json.dumps(numbers(Drawer.from_pretrained("lines")))};
-window.local = {{ network: new Network(bytes, numbers), recipes: {json.dumps(known)} }};
+const network = new Network(bytes, numbers);
+if (self.document) {{
+  const workers = makeWorkers(document.currentScript.textContent);
+  window.local = {{ network, workers, recipes: {json.dumps(known)} }};
+}} else answerAsWorker(network);
 </script>"""
     return PAGE.read_text().replace("<!-- without a server: the drawer -->", script)
 

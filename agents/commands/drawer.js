@@ -1,8 +1,8 @@
-// The drawer of a line picture, without a server: renderer, network and page of `drawenv demo --out page.html`.
+// The drawer of a line picture for `drawenv demo --out page.html`: renderer, network and page.
 // What is what: drawenv/renderers/bezier.py, agents/drawer.py, agents/page.py and agents/improve.py.
 "use strict";
 const CELLS = 8, PATCH = 4, INK = 0.02, APART = 2, FLATNESS = 0.08, MAX_SEGMENTS = 64;
-const SEEN = 1024, USUAL = 3, WIDE = 4.5, REACH = 0.05, TRIES = 16; // px of a page and of lines; of small moves
+const REACH = 0.05, TRIES = 16; // of small moves
 
 // ---- The renderer: one quadratic Bezier curve [x0, y0, x1, y1, x2, y2, width] in px, by max on bytes.
 function drawCurve(canvas, width, height, [x0, y0, x1, y1, x2, y2, thickness]) {
@@ -255,10 +255,23 @@ function nudge(curves, target, before, size, network, rounds) {
   return curves;
 }
 
-// ---- A page: windows that do not overlap at once, then those between them. `ink`: bytes, light on black.
-async function drawPage(network, ink, width, height, redraws = 0, nudges = 0, stopped = () => false) {
-  const { size, stride, strokes, least, price } = network, found = [];
-  const [columns, rows] = [width, height].map(side => Math.ceil(Math.max(side - size, 0) / stride) + 1);
+// The curves of windows that do not overlap, each by its bytes `target` and `before`.
+function drawWindows(network, windows, redraws, nudges) {
+  const { size, strokes, least, price } = network, state = network.blank(windows.length);
+  windows = windows.map(window => ({ ...window, curves: [] }));
+  const now = windows.map(({ before }) => before.slice());
+  for (let left = strokes; left > 0 && windows.length; left--) {
+    const pairs = windows.map(({ target }, b) => compare(target, now[b]));
+    network.stroke(pairs, left, state).forEach((curve, b) => windows[b].curves.push(curve) && drawCurve(now[b], size, size, curve));
+  }
+  for (const window of windows) window.curves = worth(window.curves, window.target, window.before, size, least, price);
+  for (let round = 0; round < redraws && windows.length; round++) redraw(windows, network);
+  return windows.map(({ target, before, curves }) => nudge(curves, target, before, size, network, nudges));
+}
+
+// ---- A page, `ink` bytes light on black: windows that do not overlap, which `draw` draws, then those between them.
+async function drawPage({ size, stride }, ink, width, height, draw, stopped = () => false) {
+  const [columns, rows] = [width, height].map(side => Math.ceil(Math.max(side - size, 0) / stride) + 1), found = [];
   const W = (columns - 1) * stride + size, H = (rows - 1) * stride + size;
   const page = new Uint8Array(W * H), canvas = new Uint8Array(W * H);
   for (let y = 0; y < height; y++) page.set(ink.subarray(y * width, (y + 1) * width), y * W);
@@ -270,81 +283,16 @@ async function drawPage(network, ink, width, height, redraws = 0, nudges = 0, st
   for (const [i, j] of [[0, 0], [1, 1], [0, 1], [1, 0]]) { // first the whole page, then half a window on
     const windows = [];
     for (let r = i; r < rows; r += APART) for (let c = j; c < columns; c += APART) {
-      const at = { x: c * stride, y: r * stride }, window = { ...at, target: cut(page, at), before: cut(canvas, at), curves: [] };
+      const at = { x: c * stride, y: r * stride }, window = { ...at, target: cut(page, at), before: cut(canvas, at) };
       if (window.target.reduce((a, v) => a + v, 0) >= INK * 255 * size * size) windows.push(window);
     }
-    const n = windows.length, state = network.blank(n), now = windows.map(({ before }) => before.slice());
-    for (let left = strokes; left > 0 && n; left--) {
-      const pairs = windows.map(({ target }, b) => compare(target, now[b]));
-      network.stroke(pairs, left, state).forEach((curve, b) => windows[b].curves.push(curve) && drawCurve(now[b], size, size, curve));
-    }
-    for (const window of windows) window.curves = worth(window.curves, window.target, window.before, size, least, price);
-    for (let round = 0; round < redraws && n; round++) redraw(windows, network);
-    for (const { x, y, target, before, curves } of windows) {
-      const moved = nudge(curves, target, before, size, network, nudges).map(one => one.map((v, k) => k === 6 ? v : v + (k % 2 ? y : x)));
+    (await draw(windows)).forEach((curves, b) => {
+      const { x, y } = windows[b], moved = curves.map(one => one.map((v, k) => k === 6 ? v : v + (k % 2 ? y : x)));
       for (const curve of moved) drawCurve(canvas, W, H, curve);
       found.push(...moved);
-    }
-    if (await stopped()) return [];
+    });
+    if (stopped()) return [];
   }
   return found;
 }
-
-// A usual width of the lines: twice the ink over the length of its border, which is jagged.
-function lineWidth(ink, width, height) {
-  let area = 0, border = 1;
-  const at = (x, y) => +(x >= 0 && y >= 0 && x < width && y < height && ink[y * width + x] > 127);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (at(x, y)) {
-    area++; border += 4 - at(x - 1, y) - at(x + 1, y) - at(x, y - 1) - at(x, y + 1);
-  }
-  return 2 * 1.27 * area / border;
-}
-
-// A picture file or a canvas in px: ink as bytes, light on black, with its sides, `scale` times smaller.
-async function read(picture, scale) {
-  const image = picture instanceof Blob ? await createImageBitmap(picture) : picture;
-  scale = Math.max(scale, Math.max(image.width, image.height) / SEEN);
-  const [width, height] = [image.width, image.height].map(side => Math.max(Math.round(side / scale), 1));
-  const sheet = new OffscreenCanvas(width, height).getContext("2d");
-  sheet.imageSmoothingQuality = "high";
-  sheet.fillStyle = "#fff"; sheet.fillRect(0, 0, width, height); sheet.drawImage(image, 0, 0, width, height);
-  const { data } = sheet.getImageData(0, 0, width, height), gray = new Uint8Array(width * height);
-  for (let p = 0; p < gray.length; p++) gray[p] = 0.299 * data[4 * p] + 0.587 * data[4 * p + 1] + 0.114 * data[4 * p + 2];
-  const sorted = gray.slice().sort(), paper = sorted[sorted.length >> 1], ends = [paper - sorted[0], sorted.at(-1) - paper];
-  const dark = ends[0] >= ends[1], most = Math.max(ends[+!dark], 32); // ink is what differs most from the paper
-  const ink = gray.map(v => 255 * Math.min(Math.max(dark ? paper - v : v - paper, 0) / most, 1));
-  return { ink, width, height, scale };
-}
-
-function svg(curves, width, height, scale, seconds) {
-  const length = ([x0, y0, x1, y1, x2, y2]) => Math.hypot(x1 - x0, y1 - y0) + Math.hypot(x2 - x1, y2 - y1) + 1;
-  const all = curves.reduce((sum, curve) => sum + length(curve), 0);
-  const start = "stroke-dasharray:1 2;stroke-dashoffset:1.001", end = "stroke-dasharray:1 2;stroke-dashoffset:0";
-  let done = 0;
-  const paths = curves.map(curve => {
-    const [x0, y0, x1, y1, x2, y2, w] = curve.map(v => (v * scale).toFixed(2)), time = seconds * length(curve) / all;
-    const style = seconds ? `pathLength="1" style="animation:draw ${time.toFixed(3)}s linear ${done.toFixed(3)}s backwards" ` : "";
-    done += time;
-    return `<path ${style}d="M${x0} ${y0}Q${x1} ${y1} ${x2} ${y2}" stroke-width="${w}"/>`;
-  });
-  const [W, H] = [width, height].map(side => Math.round(side * scale));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${W} ${H}"><rect width="${W}" height="${H}" fill="#fff"/>`
-    + (seconds ? `<style>@keyframes draw{from{${start}}to{${end}}}</style>` : "")
-    + `<g fill="none" stroke="#000" stroke-linecap="round">\n${paths.join("\n")}\n</g></svg>`;
-}
-
-// What demo.html asks for instead of a server: a drawing, or none where it should stop.
-async function drawHere(network, picture, stopped) {
-  const began = performance.now();
-  let page;
-  try { page = await read(picture, 1); } catch { return { error: "this is no picture that can be read" }; }
-  const width = lineWidth(page.ink, page.width, page.height);
-  if (width > WIDE) page = await read(picture, page.scale * width / USUAL);
-  const pause = () => new Promise(done => setTimeout(() => done(stopped())));
-  const rounds = page.width * page.height > 128 * 128 ? [1, 6] : [8, 60]; // of a small one there is time for more
-  const curves = await drawPage(network, page.ink, page.width, page.height, ...rounds, pause);
-  const sides = [page.width, page.height, page.scale], seconds = ((performance.now() - began) / 1000).toFixed(1);
-  const note = curves.length ? `${curves.length} strokes in ${seconds} s` : "nothing to draw";
-  return { svg: svg(curves, ...sides, 3), still: svg(curves, ...sides, 0), note };
-}
-if (typeof module !== "undefined") module.exports = { drawCurve, Network, drawPage };
+if (typeof module !== "undefined") module.exports = { drawCurve, drawWindows, Network, drawPage };
