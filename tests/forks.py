@@ -8,9 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from agents.commands.common import _MALLOC
+
 ROOT = Path(__file__).parent.parent
 HEAVY = ["agents.agent", "agents.train", "torch._dynamo"]
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32)}  # or it starts anew
 
 
 def run_script(name: str, arguments: list[str], timeout: float = 300) -> subprocess.CompletedProcess:
@@ -22,7 +23,8 @@ def run_script(name: str, arguments: list[str], timeout: float = 300) -> subproc
     context.set_forkserver_preload(HEAVY)
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / part for part in ("out", "err")]
-        child = context.Process(target=_run, args=(command[1:], dict(os.environ) | MALLOC, files))
+        environment = dict(os.environ) | _MALLOC  # without which a script starts anew
+        child = context.Process(target=_run, args=(command[1:], environment, files))
         child.start()
         child.join(timeout)
         if child.exitcode is None:

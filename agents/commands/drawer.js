@@ -52,7 +52,7 @@ function readWeights(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = 8 + Number(view.getBigUint64(0, true)), tensors = {};
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
+  for (const [name, { dtype, data_offsets: [from, to] }] of Object.entries(header)) {
     if (name === "__metadata__") continue;
     const [bytes, read] = {
       I8: [1, at => view.getInt8(at)], F16: [2, at => half(view.getUint16(at, true))], F32: [4, at => view.getFloat32(at, true)],

@@ -69,7 +69,7 @@ class Arguments:
     threads: int | None = None
     """Processor threads (default: all)."""
     preset: Literal["full", "debug"] = "full"
-    """debug: the first 50 pictures only, or 4 plans, or 2 sketches."""
+    """debug: the first 50 pictures only, or 10 plans, or 2 sketches."""
 
 
 def write_sheet(
@@ -137,7 +137,7 @@ def main(arguments: Arguments) -> None:
     split = str(arguments.images or arguments.targets or f"{recipe.targets}:test")
     limit = arguments.limit
     if arguments.preset == "debug":
-        limit = 2 if recipe.stride else 4 if recipe.votes else 50
+        limit = 2 if recipe.stride else 10 if recipe.votes else 50
     targets = split
     if arguments.spread:
         pictures = load_pictures(split, arguments.size or recipe.picture_size, agent.renderer)
