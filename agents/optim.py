@@ -28,6 +28,13 @@ def orthogonalised(x: Tensor, steps: int = 5) -> Tensor:
     return product @ x
 
 
+def schedule(done: float, steps: float) -> float:
+    """What learning rates are of their highest when the share ``done`` of so many steps is over: they rise
+    for a hundred steps and fall to zero along a cosine.
+    """
+    return min((done * steps + 1) / 100, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
+
+
 class Muon(optim.Optimizer):
     """Momentum, orthogonalised: matrices of one shape at once, a convolution as one of outputs by inputs.
     ``torch.optim.Muon`` takes them one by one, in bfloat16.

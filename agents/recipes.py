@@ -126,8 +126,9 @@ class TrainOptions:
     start_from: str | None = None
     """Recipe or folder of weights to go on from: its drawer (but for a head of another shape) and, if it is
     of the same environment, its canvas network."""
-    through: Literal["learned", "straight", "exact"] = "learned"
-    """Canvases of training: C's; R's with the gradient of C; those of an exact rasteriser (ablation)."""
+    through: Literal["learned", "straight", "exact", "reinforce"] = "learned"
+    """Canvases of training: C's; R's with the gradient of C; those of an exact rasteriser; R's alone, and the
+    network learns from rewards (ablations)."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,16 +18,18 @@ from drawenv.drawing import draw_kept
 
 from . import processes
 from .agent import Drawer
-from .canvas import Rollouts, to_unit
+from .canvas import to_unit
 from .data import Batch, make_batches
 from .drawer import Code
 from .evaluate import evaluate
 from .graphs import Replayed, compiled
-from .imagine import CanvasFunction, RealCanvas, StraightThrough, exactly, imagine, one_stroke
+from .imagine import CanvasFunction, StraightThrough, exactly, imagine, one_stroke
 from .loss import drawing_loss
-from .optim import MuonAdam
+from .optim import MuonAdam, schedule
 from .oracle import ExactBezier
 from .recipes import Recipe
+from .refit import Refit, repeated
+from .reinforce import Reinforce
 from .states import SAVES, load_state, save_state
 
 REDRAW = 0.5  # weight of the error after a stroke is redrawn
@@ -41,65 +42,6 @@ def held_out(recipe: Recipe) -> ArrayTargets:
     """
     val = load_pictures(f"{recipe.targets}:val", recipe.picture_size, recipe.renderer())
     return val.spread(min(8 if recipe.stride else 500, max(recipe.train.pictures // 4, 1)))
-
-
-class Refit:
-    """Fits C on while D trains, half on D's own strokes: random ones rarely look like them.
-
-    The paper's "iteratively updating canvas" (section 3.2).
-
-    Args:
-        drawer: whose canvas network is changed in place.
-        batch: strokes of each half.
-    """
-
-    def __init__(self, drawer: Drawer, batch: int):
-        self.drawer, self.batch = drawer, batch
-        self.canvas, self.real = drawer.canvas, RealCanvas(drawer.renderer)
-        self.optimizer = MuonAdam(self.canvas, lr=1e-3, matrix_lr=5e-3)
-
-    def restart(self, seed: int) -> None:
-        """Begin with what is random: before the first step, and wherever a run may be resumed."""
-        drawer = self.drawer
-        self.rollouts = Rollouts(
-            drawer.renderer, drawer.recipe.size, self.batch, self.canvas.steps,
-            seed=seed + 1 + 1_000 * processes.rank(), device=drawer.device,
-        )  # fmt: skip
-        self.own = self.rollouts()  # canvases, actions and next canvases of the last step's drawings
-
-    def choose(self, start: Tensor, actions: Tensor, canvases: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """One stroke of each drawing and the canvas under it, given the first canvas, actions
-        ``[B, strokes, n]`` and the canvas after each.
-        """
-        each = torch.arange(len(actions), device=actions.device)
-        k = torch.randint(actions.shape[1], (len(actions),), device=actions.device)
-        own = actions.detach()[each, k]
-        own = (own + 0.03 * torch.randn_like(own)).clamp(-1, 1)
-        if self.canvas.steps == 1:  # marks
-            return torch.zeros_like(start), own
-        earlier = torch.stack([start, *canvases[:-1]]).detach()
-        return earlier[k, each].mul(255).round().div(255), own
-
-    def drawn(self, before: Tensor, own: Tensor) -> None:
-        """What ``choose`` chose, for the next step: the renderer draws it."""
-        before, own = before.clone(), own.clone()
-        self.own = before, own, self.real(before, own)
-
-    def inputs(self, rows: int) -> list[Tensor]:
-        """Canvases, actions and next canvases to fit C to, ``rows`` of its own and as many random ones."""
-        pairs = zip(self.own, self.rollouts(), strict=True)
-        return [torch.cat([repeated(own, rows), random]) for own, random in pairs]
-
-    def step(self, inputs: list[Tensor], scale: Tensor) -> None:
-        """Take one step on what ``inputs`` gave."""
-        self.canvas.requires_grad_(True)
-        self.optimizer.step(self.canvas.loss(*inputs), scale)
-        self.canvas.requires_grad_(False)
-
-
-def repeated(x: Tensor, rows: int) -> Tensor:
-    """So many rows of a tensor, from the first again where it has fewer."""
-    return x if len(x) == rows else x[torch.arange(rows, device=x.device) % len(x)]
 
 
 class Trainer:
@@ -160,8 +102,7 @@ class Trainer:
         recipe, n = self.recipe, len(batch.target)
         strokes = int(self.rng.integers(recipe.train.fewest or recipe.strokes, recipe.strokes + 1))
         blur = max(0.0, 1 - done / recipe.loss.blur_until)
-        warm = min((done * recipe.train.pictures / recipe.train.batch + 1) / 100, 1.0)
-        scale = warm * 0.5 * (1 + math.cos(math.pi * done))
+        scale = schedule(done, recipe.train.pictures / recipe.train.batch)
         numbers = [blur, min(2 * done, 1) * recipe.price, scale]
         # Of batches of any size few graphs are wanted: they are filled up to multiples of half a full one.
         half = max(recipe.train.batch // 2, 1)
@@ -256,7 +197,7 @@ def train_drawer(
 
     recipe, writes = drawer.recipe, processes.rank() == 0
     validation = held_out(recipe)
-    trainer = Trainer(drawer, seed)
+    trainer = (Reinforce if recipe.train.through == "reinforce" else Trainer)(drawer, seed)
     state_file, pictures, before = out / "training.pt", 0, 0.0
     if state := load_state(state_file, seed, drawer.device):
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from drawenv.envs import ENVIRONMENTS
+from drawenv.scores import bootstrap, interquartile_mean
 from drawenv.targets import load_pictures
 
 BATCH = 100  # environments at a time
@@ -71,8 +72,8 @@ def evaluate(
     return {
         "env": env_id, "targets": name, "episodes": episodes, "seed": seed, "max_strokes": max_strokes,
         **options,
-        "mean": float(np.mean(returns)), "iqm": interquartile_mean(np.array(returns)),
-        "iqm_95": bootstrap(np.array(returns)), "returns": returns, "mse": errors,
+        "mean": float(np.mean(returns)), "iqm": interquartile_mean(returns),
+        "iqm_95": bootstrap([np.array(returns)]), "returns": returns, "mse": errors,
     }  # fmt: skip
 
 
@@ -80,17 +81,3 @@ def _asked(policy) -> Callable[[dict], np.ndarray]:
     if hasattr(policy, "predict"):
         return lambda observation: policy.predict(observation, deterministic=True)[0]
     return policy
-
-
-def interquartile_mean(values: np.ndarray) -> float:
-    """The mean without the lowest and the highest quarter (Agarwal et al. 2021)."""
-    ordered = np.sort(values)
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
-
-
-def bootstrap(values: np.ndarray, share: float = 0.95, n: int = 2_000) -> list[float]:
-    """The interval of the interquartile mean over ``n`` draws of as many values, always the same draws."""
-    rng = np.random.default_rng(0)
-    means = [interquartile_mean(rng.choice(values, len(values))) for _ in range(n)]
-    return np.quantile(means, [(1 - share) / 2, (1 + share) / 2]).tolist()
