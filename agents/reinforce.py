@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .agent import Drawer
 from .data import Batch
-from .drawer import Code
 from .imagine import RealCanvas
 from .optim import MuonAdam, schedule
 
@@ -51,7 +50,7 @@ class Reinforce:
         error, loss, actions = self.error(canvas, target), target.new_zeros(()), []
         blank = error.clamp(min=1)
         for k in range(strokes):
-            mean, _, state = network(Code(*code), canvas, strokes - k, state)
+            mean, _, state = network(code, canvas, strokes - k, state)
             action = mean.detach() + width * torch.randn_like(mean)
             canvas = self.real(canvas, action.clamp(-1, 1))
             before, error = error, self.error(canvas, target)

@@ -1,5 +1,5 @@
-"""What the scores of several runs on several tasks say together (Agarwal et al. 2021, "Deep Reinforcement
-Learning at the Edge of the Statistical Precipice"). Scores are arrays, one of each task, a number of each run.
+"""What scores of several runs on several tasks say together (Agarwal et al. 2021, "Deep Reinforcement
+Learning at the Edge of the Statistical Precipice"): arrays, one of each task, with a number for each run.
 """
 
 from __future__ import annotations

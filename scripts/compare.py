@@ -310,7 +310,7 @@ def draw_examples(folders: list[Path], path: Path) -> None:
 
 
 def main(arguments: Arguments) -> None:
-    results = {}
+    results: dict[str, dict] = {}
     for task in arguments.tasks:
         kept = arguments.out / f"compare-{task}.json"
         if kept.exists() and not arguments.rerun:
