@@ -51,12 +51,12 @@ rough_straight = _changed(_ROUGH, "rough_straight", train={"through": "straight"
 
 # What model-free learners are compared on: few strokes, and C is not fitted on while the drawer trains, so
 # that its calls of the renderer are those of its fit.
-_FEW = {"canvas": {"refit": False}, "price": 0.0}
-bench_symbols = _changed(_DIGITS, "bench_symbols", 100_000, targets="symbols", **_FEW)
-bench_digits = _changed(_DIGITS, "bench_digits", 100_000, **_FEW)
-bench_frames = _changed(get_recipe("hollow"), "bench_frames", 100_000, **_FEW)
+_FEW = {"canvas": {"steps": 2_000, "refit": False}, "price": 0.0}
+bench_symbols = _changed(_DIGITS, "bench_symbols", 30_000, targets="symbols", **_FEW)
+bench_digits = _changed(_DIGITS, "bench_digits", 30_000, **_FEW)
+bench_frames = _changed(get_recipe("hollow"), "bench_frames", 30_000, **_FEW)
 bench_boxes = _changed(
-    get_recipe("prism"), "bench_boxes", 100_000, targets="prisms-1", strokes=1, drawer={"gate": False},
+    get_recipe("prism"), "bench_boxes", 30_000, targets="prisms-1", strokes=1, drawer={"gate": False},
     train={"lr": 1e-3, "matrix_lr": 0.02, "fewest": None}, **_FEW,
 )  # fmt: skip
 

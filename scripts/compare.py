@@ -44,7 +44,7 @@ class Arguments:
     """Folder of the trainings."""
     seeds: int = 5
     """Of each kind of run."""
-    calls: int = 1_000_000
+    calls: int = 200_000
     """Of the renderer, for PPO and REINFORCE, and at most for the drawer."""
     few: int = 256
     """Calls that the other drawer may make; its canvas network is fitted in 600 steps."""
