@@ -14,8 +14,9 @@ from .recipes import Recipe, get_recipe
 
 def _changed(recipe: Recipe, name: str, pictures: int | None = None, **changes) -> Recipe:
     """A recipe with some of its fields and of its groups' fields changed: ``drawer={"lstm": False}``."""
-    if pictures:  # few, hence in small batches
-        changes["train"] = {**changes.get("train", {}), "pictures": pictures, "batch": 64}
+    if pictures:  # few, hence in small batches at high rates
+        rates = {"batch": 64, "lr": 1e-3, "matrix_lr": 0.02}
+        changes["train"] = {**changes.get("train", {}), "pictures": pictures, **rates}
     for group, values in changes.items():
         if isinstance(values, dict):
             changes[group] = replace(getattr(recipe, group), **values)
@@ -57,7 +58,7 @@ bench_digits = _changed(_DIGITS, "bench_digits", 30_000, **_FEW)
 bench_frames = _changed(get_recipe("hollow"), "bench_frames", 30_000, **_FEW)
 bench_boxes = _changed(
     get_recipe("prism"), "bench_boxes", 30_000, targets="prisms-1", strokes=1, drawer={"gate": False},
-    train={"lr": 1e-3, "matrix_lr": 0.02, "fewest": None}, **_FEW,
+    train={"fewest": None}, **_FEW,
 )  # fmt: skip
 
 

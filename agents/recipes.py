@@ -127,8 +127,7 @@ class TrainOptions:
     """Recipe or folder of weights to go on from: its drawer (but for a head of another shape) and, if it is
     of the same environment, its canvas network."""
     through: Literal["learned", "straight", "exact", "reinforce"] = "learned"
-    """Canvases of training: C's; R's with the gradient of C; those of an exact rasteriser; R's alone, and the
-    network learns from rewards (ablations)."""
+    """Canvases of training: C's; R's with C's gradient; an exact rasteriser's; R's, for rewards alone."""
 
 
 @dataclass(frozen=True)
@@ -249,10 +248,6 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _pen(thickness: float) -> dict[str, float]:
-    return {"thickness": thickness}
-
-
 _LINES = Recipe(
     "lines", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
     loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, fewest=4),
@@ -283,8 +278,9 @@ _ALL = (
         train=TrainOptions(pictures=120_000),
     ),
     Recipe(
-        "mnist-4", env_options=_pen(5.0), canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=3_600_000, batch=256),
+        "mnist-4", env_options={"thickness": 5.0}, canvas=CanvasOptions(refit=False),
+        drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
+        train=TrainOptions(pictures=4_500_000, batch=256, lr=5e-4, matrix_lr=0.01),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
@@ -317,7 +313,7 @@ _ALL = (
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, look=8, reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=1_150_000),
+        train=TrainOptions(pictures=2_000_000, batch=128, lr=5e-4, matrix_lr=0.01),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
