@@ -1,4 +1,4 @@
-"""The drawer and model-free learners on four tasks: error against calls of the renderer and seconds."""
+"""The drawer and model-free learners on the tasks of the benchmark: scores against calls and seconds."""
 
 from __future__ import annotations
 
@@ -15,31 +15,37 @@ import tyro
 from agents.commands.common import Device, run, save_sheet, together, versions
 from drawenv.files import write_whole
 
-Task = Literal["symbols", "digits", "frames", "boxes"]
+Task = Literal["symbols", "digits", "frames", "boxes"]  # of drawenv.protocol.TASKS
 TASKS = get_args(Task)
 KINDS = {
-    "ppo": "PPO",
-    "reinforce": "the drawer by REINFORCE",
+    "ppo": "PPO (Stable-Baselines3)",
+    "reinforce": "the drawer's network by REINFORCE",
     "drawer-few": "drawer, 256 calls",
     "drawer": "drawer",
 }
-COLUMNS = ("calls", "seconds", "gradient_steps", "mse")
+MARK = "<!-- What follows is written by scripts/compare.py. -->"
+COLUMNS = ("calls", "seconds", "gradient_steps", "mse")  # of a curve
+MAKES = {  # what a script leaves in a folder
+    "train_ppo": "policy.safetensors",
+    "train_canvas": "canvas.safetensors",
+    "train_drawer": "drawer.safetensors",
+    "evaluate": "test.json",
+}
 
 
 @dataclass
 class Arguments:
-    """Trains what is not yet trained (run again to go on), measures on the test splits, draws figures.
-
-    Tasks whose results are kept already are only printed, and drawn.
+    """Trains what is not yet trained (run again to go on), measures on the test splits, and writes the page
+    and the figure of all tasks whose results are kept.
     """
 
     tasks: Annotated[list[Task], tyro.conf.Positional] = field(default_factory=lambda: list(TASKS))
     """All of them, or some: symbols and digits in four curves, frames in three hollow rectangles, a box in
     one prism."""
     out: Path = Path("results")
-    """Folder of the results, compare-TASK.json."""
-    figures: Path = Path("docs")
-    """Folder of the figures: compare.png; of a task that is measured, compare-TASK.png shows drawings."""
+    """Folder of the results, compare-TASK.json; tasks that have some are not measured again."""
+    page: Path = Path("docs/leaderboard.md")
+    """The page; beside it leaderboard.png, and compare-TASK.png with drawings of a task that is measured."""
     runs: Path = Path("runs/compare")
     """Folder of the trainings."""
     seeds: int = 5
@@ -74,16 +80,15 @@ def plan(arguments: Arguments, task: str) -> dict[str, list[list[str]]]:
     drawings = calls // (get_recipe(recipe_of(task)).strokes * SAMPLES)
     for seed in range(1 if debug else arguments.seeds):
         tail = [recipe_of(task), "--seed", str(seed), *size]
-        test = ["evaluate", *tail]
-        runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(calls)], [*test, "--agent", "ppo"]]
+        runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(calls)]]
         model_free = ["--canvas.steps", "0", "--train.through", "reinforce"]
         model_free += ["--train.pictures", str(drawings), "--train.batch", str(BATCH)]
-        runs[f"reinforce-{seed}"] = [["train_drawer", *tail, *model_free], test]
+        runs[f"reinforce-{seed}"] = [["train_drawer", *tail, *model_free]]
         few = ["train_canvas", *tail, "--calls", str(arguments.few)]
         short = [] if debug else ["--canvas.steps", "600"]
-        runs[f"drawer-few-{seed}"] = [[*few, *short], ["train_drawer", *tail, *short], test]
+        runs[f"drawer-few-{seed}"] = [[*few, *short], ["train_drawer", *tail, *short]]
         fit = ["train_canvas", *tail, "--calls", str(calls)]
-        runs[f"drawer-{seed}"] = [fit, ["train_drawer", *tail], test]
+        runs[f"drawer-{seed}"] = [fit, ["train_drawer", *tail]]
     return runs
 
 
@@ -118,8 +123,8 @@ def load(folder: Path):
     return (Policy if (folder / "policy.safetensors").exists() else Drawer).from_pretrained(folder)
 
 
-def measure(folder: Path) -> dict:
-    """A run's curve of validation errors, rows of COLUMNS, and its figures on the test split."""
+def curve_of(folder: Path) -> tuple[list[str], list[list[float]]]:
+    """A run's commands and its validation errors, in rows of COLUMNS."""
     from agents.reinforce import SAMPLES
     from agents.weights import read_config, read_recipe
 
@@ -130,120 +135,121 @@ def measure(folder: Path) -> dict:
             o, commands = config["hyperparameters"], [config["policy"]["command"]]
             calls, before = row["steps"], 0.0
             updates = calls * o["n_epochs"] // o["batch_size"]
-        else:
-            fit = config["canvas"]
-            calls, before, updates = (
-                fit["renderer_calls"],
-                fit["seconds"],
+        elif recipe.train.through == "reinforce":
+            commands, before = [config["drawer"]["command"]], 0.0
+            calls, updates = (
+                row["pictures"] * SAMPLES * recipe.strokes,
                 row["pictures"] // recipe.train.batch,
             )
+        else:
+            fit = config["canvas"]
             commands = [fit["command"], config["drawer"]["command"]]
-            if recipe.train.through == "reinforce":
-                calls, before = row["pictures"] * SAMPLES * recipe.strokes, 0.0
-                commands = commands[1:]
-            else:
-                updates += fit["steps"]
+            calls, before = fit["renderer_calls"], fit["seconds"]
+            updates = fit["steps"] + row["pictures"] // recipe.train.batch
         curve.append([calls, round(before + row["seconds"], 1), updates, row["mse"]])
-    return {"command": commands, "curve": curve, **json.loads((folder / "test.json").read_text())}
+    return commands, curve
+
+
+def measure(task: str, folder: Path, limit: int | None) -> dict:
+    """A run's curve, and its figures by the protocol of ``drawenv.evaluate``."""
+    import drawenv
+
+    commands, curve = curve_of(folder)
+    figures = drawenv.evaluate(load(folder).policy(), task, episodes=limit)
+    kept = ("score", "mean", "iqm", "iqm_95", "episodes")
+    return {"command": commands, "curve": curve} | {name: figures[name] for name in kept}
 
 
 def measured(task: str, arguments: Arguments) -> dict:
     """Train a task's runs and measure them, beside random strokes."""
+    import numpy as np
     import torch
 
-    from agents import Drawer
-    from agents.chance import Chance
-    from agents.evaluate import evaluate
-    from agents.recipes import get_recipe
+    import drawenv
 
-    commands = plan(arguments, task)
+    commands, limit = plan(arguments, task), 20 if arguments.preset == "debug" else None
     folders = {name: arguments.runs / f"{task}-{name}" for name in commands}
     todo = {name: partial(train, name, commands[name], folders[name]) for name in commands}
     together(f"training on {task}", todo, arguments.jobs)
     torch.set_num_threads(1)
-    limit = 50 if arguments.preset == "debug" else None
-    random = evaluate(Chance(Drawer.new(get_recipe(recipe_of(task)))), limit=limit)
+    rng, width = np.random.default_rng(0), len(load(folders["ppo-0"]).renderer.action_spec)
+    random = drawenv.evaluate(
+        lambda seen: rng.uniform(-1, 1, (len(seen["canvas"]), width)).astype(np.float32), task, episodes=limit
+    )
     results = {
         "command": f"scripts/compare.py {task} --rerun", "versions": versions(), "columns": COLUMNS,
-        "best": best(task), "blank": random["mse_blank"], "random": random["mse"],
-        "runs": {name: measure(folder) for name, folder in folders.items()},
+        "random": random["score"], "runs": {n: measure(task, folder, limit) for n, folder in folders.items()},
     }  # fmt: skip
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.out / f"compare-{task}.json", json.dumps(results) + "\n")
-    drawn = arguments.figures / f"compare-{task}.png"
-    draw_examples([folders[f"{kind}-0"] for kind in KINDS], drawn)
+    drawn = arguments.page.with_name(f"compare-{task}.png")
+    draw_examples(task, [folders[f"{kind}-0"] for kind in KINDS], drawn)
     print(f"-> {drawn}")
     return results
 
 
-def best(task: str) -> float:
-    """The least error that is known, over that of a blank canvas: of curves, found for each of 50 pictures by
-    gradient; frames and boxes are made of the renderer's own marks.
-    """
-    names = {"symbols": "symbols", "digits": "mnist-4"}
-    found = Path("results") / f"{names.get(task)}-reference.json"
-    return json.loads(found.read_text())["mse_over_blank"] if found.exists() else 0.0
+def runs_of(results: dict, kind: str) -> list[dict]:
+    """The runs of a kind, one for each seed."""
+    return [one for name, one in results["runs"].items() if name.rsplit("-", 1)[0] == kind]
 
 
-def scores(results: dict, kind: str):
-    """Of each run of a kind: 0 is a blank canvas, 1 the best that is known."""
+def scores_of(results: dict[str, dict], kind: str) -> list:
+    """Of each task, the scores of a kind's runs as an array."""
     import numpy as np
 
-    runs = [one for name, one in results["runs"].items() if name.rsplit("-", 1)[0] == kind]
-    return np.array([(1 - one["mse"] / results["blank"]) / (1 - results["best"]) for one in runs])
+    return [np.array([run["score"] for run in runs_of(one, kind)]) for one in results.values()]
 
 
-def curves(results: dict, kind: str) -> list:
-    """Of each run of a kind, rows of COLUMNS, the error over that of a blank canvas."""
-    import numpy as np
-
-    runs = [one for name, one in results["runs"].items() if name.rsplit("-", 1)[0] == kind]
-    return [np.array(one["curve"]) / [1, 1, 1, results["blank"]] for one in runs]
-
-
-def show(results: dict[str, dict]) -> None:
-    """Print what the results say."""
+def page(results: dict[str, dict]) -> str:
+    """What the results say, in Markdown."""
     import numpy as np
 
     from drawenv.scores import bootstrap, improvement, interquartile_mean
 
-    for task, one in results.items():
-        random = one["random"] / one["blank"]
-        print(f"{task}: mse / blank on the test split, lowest to highest; random {random:.3f}")
-        ends = {kind: curves(one, kind) for kind in KINDS}
-        last = [row[-1] for row in ends["ppo"]]
-        for kind, label in KINDS.items():
-            mse = np.sort([1 - score * (1 - one["best"]) for score in scores(one, kind)])
-            calls, seconds, updates, _ = np.median([curve[-1] for curve in ends[kind]], 0)
-            print(
-                f"  {label:24} {np.median(mse):.3f} ({mse[0]:.3f} to {mse[-1]:.3f}); "
-                f"{calls:,.0f} calls, {seconds:,.0f} s, {updates:,.0f} gradient steps"
-            )
-            if kind.startswith("drawer"):  # run by run: when it is where PPO ends
-                shares = [
-                    (c[-1, 0] / p[0], first(c, p[3]) / p[1]) for c, p in zip(ends[kind], last, strict=True)
-                ]
-                low, middle, high = np.sort(shares, 0)[[0, len(shares) // 2, -1]]
-                print(
-                    f"  {'':24} PPO's last error with {middle[0]:.2%} of its calls and {middle[1]:.1%} "
-                    f"({low[1]:.1%} to {high[1]:.1%}) of its time"
-                )
-    every = {kind: [scores(one, kind) for one in results.values()] for kind in KINDS}
-    print(f"scores (0 blank, 1 best known), {', '.join(results)}: interquartile mean, 95 % interval")
+    def spread(values, form: str) -> str:
+        values = np.sort(values)
+        return f"{values[len(values) // 2]:{form}} ({values[0]:{form}} to {values[-1]:{form}})"
+
+    each = {kind: scores_of(results, kind) for kind in KINDS}
+    seeds = max(len(scores) for scores in each["ppo"])
+    lines = [
+        "",
+        f"| all tasks, {seeds} seeds | interquartile mean, 95 % | better than PPO, 95 % |",
+        "|---|---|---|",
+    ]
     for kind, label in KINDS.items():
-        low, high = bootstrap(every[kind])
-        line = f"  {label:24} {interquartile_mean(every[kind]):.3f} ({low:.3f} to {high:.3f})"
+        low, high = bootstrap(each[kind])
+        against = ""
         if kind != "ppo":
-            low, high = bootstrap(every[kind], every["ppo"], statistic=improvement)
-            line += f"; better than PPO with probability {improvement(every[kind], every['ppo']):.2f}"
-            line += f" ({low:.2f} to {high:.2f})"
-        print(line)
+            least, most = bootstrap(each[kind], each["ppo"], statistic=improvement)
+            against = f"{improvement(each[kind], each['ppo']):.2f} ({least:.2f} to {most:.2f})"
+        mean = interquartile_mean(each[kind])
+        lines.append(f"| {label} | **{mean:.3f}** ({low:.3f} to {high:.3f}) | {against} |")
+    for task, one in results.items():
+        lines += ["", f"| {task} | score | calls | gradient steps | seconds | where PPO ends, after |"]
+        lines += ["|---|---|---|---|---|---|", f"| random strokes | {one['random']:.3f} | | | | |"]
+        ends = [run["curve"][-1] for run in runs_of(one, "ppo")]
+        for kind, label in KINDS.items():
+            runs = runs_of(one, kind)
+            scores = spread([run["score"] for run in runs], ".3f")
+            calls, seconds, updates, _ = np.median([run["curve"][-1] for run in runs], 0)
+            after = ""
+            if kind != "ppo":
+                starts = [first(run["curve"], end[3]) for run, end in zip(runs, ends, strict=True)]
+                shares = [(s[0] / e[0], s[1] / e[1]) for s, e in zip(starts, ends, strict=True)]
+                low, (calls_share, time), high = np.sort(shares, 0)[[0, len(shares) // 2, -1]]
+                after = (
+                    f"{calls_share:.2%} of its calls, {time:.1%} ({low[1]:.1%} to {high[1]:.1%}) of its time"
+                )
+                after = after if np.isfinite(time) else "not reached"
+            lines.append(f"| {label} | {scores} | {calls:,.0f} | {updates:,.0f} | {seconds:,.0f} | {after} |")
+    return "\n".join(lines) + "\n"
 
 
-def first(curve, error: float) -> float:
-    """Seconds until a curve's error is at most that; infinite if it never is."""
-    reached = curve[curve[:, 3] <= error]
-    return reached[0, 1] if len(reached) else float("inf")
+def first(curve: list, error: float) -> tuple[float, float]:
+    """Calls and seconds until a curve's error is at most that; infinite if it never is."""
+    reached = [row for row in curve if row[3] <= error]
+    return (reached[0][0], reached[0][1]) if reached else (float("inf"), float("inf"))
 
 
 def draw_figure(results: dict[str, dict], path: Path) -> None:
@@ -256,42 +262,39 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
 
     from drawenv.scores import profile
 
-    figure, axes = plt.subplots(
-        2, len(results) + 1, figsize=(3.2 * len(results) + 3.2, 6), layout="constrained"
-    )
+    size = (3.2 * len(results) + 3.2, 6)
+    figure, axes = plt.subplots(2, len(results) + 1, figsize=size, layout="constrained")
     colors = dict(zip(KINDS, ("tab:red", "tab:orange", "tab:cyan", "tab:blue"), strict=True))
     for (upper, lower), (task, one) in zip(axes.T, results.items(), strict=False):
         for kind, label in KINDS.items():
-            runs = curves(one, kind)
+            color, curves = colors[kind], [np.array(run["curve"]) for run in runs_of(one, kind)]
             for panel, column in ((upper, 0), (lower, 1)):
                 if column == 0 and kind.startswith("drawer"):  # all its calls come before the first picture
-                    ends = np.array([run[-1] for run in runs])
-                    panel.plot(ends[:, 0], ends[:, 3], "o", color=colors[kind], label=label, ms=4)
+                    ends = np.array([curve[-1] for curve in curves])
+                    panel.plot(ends[:, 0], ends[:, 3], "o", color=color, label=label, ms=4)
                     continue
-                span = max(run[0, column] for run in runs), min(run[-1, column] for run in runs)
+                span = max(curve[0, column] for curve in curves), min(curve[-1, column] for curve in curves)
                 at = np.geomspace(max(span[0], 1), max(span[1], 2), 100)
-                values = [np.interp(at, *run[:, [column, 3]].T) for run in runs]
-                panel.plot(at, np.median(values, 0), color=colors[kind], label=label)
-                panel.fill_between(
-                    at, np.min(values, 0), np.max(values, 0), color=colors[kind], alpha=0.3, lw=0
-                )
+                values = [np.interp(at, *curve[:, [column, 3]].T) for curve in curves]
+                panel.plot(at, np.median(values, 0), color=color, label=label)
+                panel.fill_between(at, np.min(values, 0), np.max(values, 0), color=color, alpha=0.3, lw=0)
         for panel, label in ((upper, "calls of the renderer"), (lower, "seconds")):
             panel.set(xscale="log", yscale="log", xlabel=label)
         upper.set_title(task)
     for panel in axes[:, 0]:
-        panel.set_ylabel("error / that of a blank canvas")
-    axes[0, 0].legend(fontsize="small")
+        panel.set_ylabel("mean squared error, validation")
     at = np.linspace(0, 1, 201)
-    for kind in KINDS:
-        shares = profile([scores(one, kind) for one in results.values()], at)
-        axes[0, -1].plot(at, shares, color=colors[kind])
+    for kind, label in KINDS.items():
+        shares = profile(scores_of(results, kind), at)
+        axes[0, -1].plot(at, shares, color=colors[kind], label=label)
     axes[0, -1].set(title="all tasks", xlabel="score", ylabel="share of runs above it")
+    axes[1, -1].legend(*axes[0, -1].get_legend_handles_labels(), fontsize="small", loc="upper left")
     axes[1, -1].axis("off")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
 
 
-def draw_examples(folders: list[Path], path: Path) -> None:
+def draw_examples(task: str, folders: list[Path], path: Path) -> None:
     """Twenty pictures of the test split, and below each what the runs drew."""
     import numpy as np
 
@@ -299,28 +302,31 @@ def draw_examples(folders: list[Path], path: Path) -> None:
     from drawenv import load_pictures
 
     agents = [load(folder) for folder in folders]
-    recipe = agents[0].recipe
-    images = load_pictures(f"{recipe.targets}:test", recipe.size, recipe.renderer()).spread(20).images
+    recipe, views = agents[0].recipe, len(agents[0].renderer.views)
+    images = load_pictures(f"{recipe.targets}:test", recipe.size, agents[0].renderer).spread(20).images
     rows = []
     for target, *drawings in zip(images, *(draw(agent, images) for agent in agents), strict=True):
         parts = [np.atleast_3d(drawing.render(128)).transpose(2, 0, 1) for drawing in drawings[:-1]]
-        shown = [np.concatenate(np.split(part, len(agents[0].renderer.views), 2)) for part in parts]
+        shown = [np.concatenate(np.split(part, views, 2)) for part in parts]
         rows.append(([target, *shown], drawings[-1]))
     save_sheet(rows, path, columns=20)
 
 
 def main(arguments: Arguments) -> None:
     results: dict[str, dict] = {}
-    for task in arguments.tasks:
+    for task in TASKS:
         kept = arguments.out / f"compare-{task}.json"
-        if kept.exists() and not arguments.rerun:
-            print(f"kept results of {kept}; --rerun measures again")
-            results[task] = json.loads(kept.read_text())
-        else:
+        if task in arguments.tasks and (arguments.rerun or not kept.exists()):
             results[task] = measured(task, arguments)
-    show(results)
-    draw_figure(results, arguments.figures / "compare.png")
-    print(f"-> {arguments.figures / 'compare.png'}")
+        elif kept.exists():
+            results[task] = json.loads(kept.read_text())
+    tables = page(results)
+    print(tables)
+    before = arguments.page.read_text().split(MARK)[0] if arguments.page.exists() else ""
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(arguments.page, before + MARK + "\n" + tables)
+    draw_figure(results, arguments.page.with_name("leaderboard.png"))
+    print(f"-> {arguments.page}")
 
 
 if __name__ == "__main__":

@@ -69,11 +69,12 @@ def main(arguments: Arguments) -> None:
             report=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     mse = errors.mean().item()
-    blank = targets.square().mean().item()
+    blanks = targets.square().mean((1, 2, 3))
+    blank, returns = blanks.mean().item(), 1 - errors / blanks
     result = {
         "recipe": recipe.name, "split": arguments.split, "n": len(targets), "steps": steps,
         "starts": starts, "seed": arguments.seed, "mse": mse, "mse_blank": blank,
-        "mse_over_blank": mse / blank,
+        "mse_over_blank": mse / blank, "mean_return": returns.mean().item(),
     }  # fmt: skip
     if (PRETRAINED / recipe.name).is_dir():
         drawer = Drawer.from_pretrained(recipe.name, device)

@@ -1,14 +1,18 @@
+import json
 from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-from agents import get_recipe
+import drawenv
+from agents import Drawer, get_recipe
 from agents.baselines import CanvasVecEnv, Policy, hyperparameters, train_ppo
 from agents.baselines.vec_env import stacked_channels
 from agents.evaluate import evaluate
+from agents.train import train_drawer
 from agents.weights import write_config
 from drawenv import CanvasVectorEnv
 from drawenv.renderers import RectangleRenderer
@@ -98,12 +102,35 @@ def test_ppo_learns_and_goes_on(tmp_path):
     figures = evaluate(policy, targets="symbols-2:test", limit=100)
     assert 0 < figures["mse"] <= figures["mse_blank"]  # a stroke that does harm is not kept
     assert figures["mse_canvas"] is None
+    ours = evaluate(policy, targets="symbols-2:test", limit=100, prune=False)
+    theirs = drawenv.evaluate(policy.policy(), recipe.env, "symbols-2:test", 100, max_strokes=1, size=16)
+    assert np.mean(theirs["mse"]) == pytest.approx(ours["mse"], rel=1e-4)
     with pytest.raises(ValueError, match="no canvas to refine through"):
         evaluate(policy, targets="symbols-2:test", refine=1)
     (tmp_path / "training.pt").write_bytes(b"no state")
     (tmp_path / "training.before.pt").unlink()
     with pytest.raises(ValueError, match="damaged"):
         train_ppo(recipe, {**options, "n_timesteps": 50_000}, tmp_path)
+
+
+def test_reinforce_learns_and_goes_on(tmp_path):
+    """The drawer's network comes to draw better than it began, from rewards alone."""
+    recipe = get_recipe("agents.ablations:bench_boxes").debug()
+    recipe = replace(recipe, train=replace(recipe.train, through="reinforce", pictures=2_048))
+    torch.manual_seed(0)
+    drawer = Drawer.new(recipe)
+    before = {name: value.clone() for name, value in drawer.canvas.state_dict().items()}
+    first = evaluate(drawer, "prisms-1:val", limit=200, prune=False)["mse"]
+    last = train_drawer(drawer, tmp_path)
+    assert last["mse"] < 0.8 * first
+    for name, value in drawer.canvas.state_dict().items():
+        assert torch.equal(value, before[name])  # it learns without C
+    log = [json.loads(line)["pictures"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    (tmp_path / "training.pt").unlink()  # what is left is the state before
+    again = Drawer.new(recipe)
+    assert train_drawer(again, tmp_path)["mse"] == last["mse"] and log[-1] == 2_048
+    for one, other in zip(drawer.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_hyperparameters(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from agents.commands import draw
 from agents.commands.common import progress
 from agents.draw import EFFORT
-from scripts import frontier
+from scripts import calls, frontier
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +46,21 @@ def test_frontier(tmp_path, capsys):
     assert "1+0" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"f\.json holds results of other settings"):
         frontier.main(replace(options, n=7))
+
+
+def test_calls(tmp_path, capsys):
+    """A row for each number of calls; run again with more seeds it keeps what is there."""
+    options = calls.Arguments(("hollow",), out=tmp_path / "c.json", figure=tmp_path / "c.png", preset="debug")
+    calls.main(options)
+    rows = json.loads((tmp_path / "c.json").read_text())["renderers"]["HollowRectangleCanvas-v0"]
+    assert list(rows) == ["64", "256", "1024", "4096", "16384", "65536"]
+    assert all(len(errors) == 1 and 0 < errors[0] < 10 for errors in rows.values())
+    assert rows["64"] != rows["256"] and (tmp_path / "c.png").stat().st_size > 1000
+    calls.main(options)
+    assert json.loads((tmp_path / "c.json").read_text())["renderers"]["HollowRectangleCanvas-v0"] == rows
+    assert "65536: " in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"c\.json holds results of other settings"):
+        calls.main(replace(options, preset="full"))
 
 
 def test_draw_makes_the_effort_that_drawers_do():

@@ -8,7 +8,8 @@ from stable_baselines3 import PPO
 import drawenv
 from agents import Drawer
 from agents.evaluate import evaluate
-from drawenv.protocol import bootstrap, interquartile_mean
+from drawenv.protocol import TASKS
+from drawenv.scores import bootstrap, improvement, interquartile_mean, profile
 
 
 def test_a_drawer_has_the_same_error_by_both_ways():
@@ -52,7 +53,41 @@ def test_wrong_questions():
         drawenv.evaluate(lambda _: np.zeros(3), "BezierCanvas-v0", episodes=1)
 
 
+def test_tasks_of_the_benchmark():
+    def nothing(observation):
+        return np.ones((len(observation["canvas"]), 9), np.float32)  # a box in a corner, without a volume
+
+    figures = drawenv.evaluate(nothing, "boxes", episodes=5)
+    assert (figures["env"], figures["targets"], figures["max_strokes"]) == (
+        "PrismCanvas-v0",
+        "prisms-1:test",
+        1,
+    )
+    assert figures["score"] == figures["mean"] < 0.2
+    one = drawenv.evaluate(
+        nothing, "PrismCanvas-v0", "prisms-1:test", episodes=5, max_strokes=1, size=figures["size"]
+    )
+    assert one["returns"] == figures["returns"] and "score" not in one
+    with pytest.raises(ValueError, match="the task boxes is what it is"):
+        drawenv.evaluate(nothing, "boxes", max_strokes=2)
+    for task in TASKS.values():
+        assert task.env in drawenv.ENV_IDS and 0.5 < task.best <= 1
+
+
 def test_interquartile_means():
-    assert interquartile_mean(np.array([0, 0, 1, 2, 3, 4, 9, 99])) == 2.5
-    low, high = bootstrap(np.arange(100.0))
-    assert 40 < low < 49.5 < high < 59 and bootstrap(np.ones(8)) == [1, 1]
+    assert interquartile_mean(np.array([0, 0, 1, 2, 3, 4, 9, 99.0])) == 2.5
+    low, high = bootstrap([np.arange(100.0)])
+    assert 40 < low < 49.5 < high < 59 and bootstrap([np.ones(8)]) == [1, 1]
+
+
+def test_statistics_of_several_tasks():
+    """Against values worked out by hand."""
+    ours, theirs = [np.array([1.0, 3.0]), np.array([0.0, 5.0])], [np.array([2.0, 3.0]), np.array([0.0, 4.0])]
+    assert interquartile_mean(ours) == 2.0  # of 0, 1, 3, 5 the middle two
+    # 1 against 2, 3; 3 against 2, 3: 0, 0, 1, 1/2. 0 against 0, 4; 5 against both: 1/2, 0, 1, 1.
+    assert improvement(ours, theirs) == (1.5 / 4 + 2.5 / 4) / 2
+    assert improvement(ours, ours) == 0.5
+    assert profile(ours, np.array([-1.0, 0.0, 2.0, 4.0, 5.0])).tolist() == [1, 0.75, 0.5, 0.25, 0]
+    # Drawn task by task, scores that do not differ within a task leave nothing to chance.
+    assert bootstrap([np.full(5, 1.0), np.full(5, 3.0)]) == [2, 2]
+    assert bootstrap([np.full(5, 1.0)], [np.full(5, 0.0)], statistic=improvement) == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ class Policy:
     redraws = False
 
     def __init__(self, policy: ActorCriticPolicy, recipe: Recipe):
-        self.policy, self.recipe, self.renderer = policy, recipe, recipe.renderer()
+        self.network, self.recipe, self.renderer = policy, recipe, recipe.renderer()
 
     @classmethod
     def from_pretrained(cls, folder: Path, device: torch.device | str = "cpu") -> Policy:
@@ -88,6 +89,16 @@ class Policy:
         """The hints uint8 ``[n, C', size, size]`` themselves; None where the task is to translate."""
         return None if self.recipe.hint else hints
 
+    def policy(self) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+        """It as a policy of its environment, for ``drawenv.evaluate``."""
+        return self.act
+
+    def act(self, observation: dict[str, np.ndarray]) -> np.ndarray:
+        """Its mean actions after observations."""
+        wanted = observation["hint" if self.recipe.hint else "target"]
+        stacked = stacked_channels(observation["canvas"], wanted, observation["progress"])
+        return self.network.predict(stacked, deterministic=True)[0]
+
     @torch.no_grad()
     def choose(
         self, hints: np.ndarray, before: np.ndarray, proposals: int = 1, rounds: int = 0, refine: int = 0,
@@ -104,8 +115,8 @@ class Policy:
         actions = []
         for k in range(strokes):
             progress = np.full((len(hints), 1), k / strokes, np.float32)
-            observation = stacked_channels(canvas, hints, progress)
-            action, _ = self.policy.predict(observation, deterministic=True)
+            wanted = "hint" if self.recipe.hint else "target"
+            action = self.act({"canvas": canvas, wanted: hints, "progress": progress})
             self.renderer.draw(canvas, action)
             actions.append(action)
         return np.stack(actions, 1), np.ones((len(hints), strokes), bool)

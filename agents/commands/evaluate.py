@@ -56,6 +56,8 @@ class Arguments:
     """What a stroke must save of the squared error of a picture or window (default: the recipe's)."""
     stride: int | None = None
     """Sliding recipes: pixels from one window to the next (default: the recipe's)."""
+    prune: bool = True
+    """Leave out strokes that do not help, as draw.py does; of pages it is always done."""
     pens: bool = False
     """Also measure the few long strokes as which SVGs are written; where the true ones are known, always."""
     settle: bool = True
@@ -149,7 +151,7 @@ def main(arguments: Arguments) -> None:
             bar.update(task, completed=done, total=n, note=f"{done}/{n}")
 
         figures = evaluate(
-            agent, targets, arguments.effort, arguments.refine, limit, rival, report=report,
+            agent, targets, arguments.effort, arguments.refine, limit, rival, arguments.prune, report,
             strokes=arguments.strokes, pens=arguments.pens, settle=arguments.settle, **sliding,
         )  # fmt: skip
     result = {
@@ -163,6 +165,7 @@ def main(arguments: Arguments) -> None:
         **({"strokes_at_most": arguments.strokes} if arguments.strokes else {}),
         **given(arguments, OF_RECIPE),
         **given(arguments, ("limit", "spread")),
+        **({} if arguments.prune else {"prune": False}),
         **({"weights": str(arguments.weights)} if arguments.weights else {}),
         **figures,
     }
