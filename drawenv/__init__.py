@@ -4,7 +4,7 @@ from drawenv.actions import ActionSpec, Parameter
 from drawenv.drawing import Drawing
 from drawenv.envs import ENV_IDS, ENVIRONMENTS, CanvasEnv, CanvasVectorEnv, register
 from drawenv.pens import Pen
-from drawenv.protocol import evaluate
+from drawenv.protocol import TASKS, evaluate
 from drawenv.renderers import RENDERERS, Renderer
 from drawenv.renderers.bezier import BezierRenderer
 from drawenv.renderers.check import check_renderer
@@ -15,6 +15,7 @@ __all__ = [
     "ENVIRONMENTS",
     "ENV_IDS",
     "RENDERERS",
+    "TASKS",
     "ActionSpec",
     "ArrayTargets",
     "BezierRenderer",

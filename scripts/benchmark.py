@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agents.commands.common import Device, machine, prepare, run
+from agents.commands.common import Device, prepare, provenance, run
 from drawenv.files import write_whole
 
 
@@ -187,7 +187,7 @@ def main(arguments: Arguments) -> None:
     rows += agent_rows(seconds, arguments.recipe, rng, device) + page_rows(
         seconds, 128 if arguments.preset == "debug" else 512, device
     )
-    result = {"machine": machine(), "rows": rows}
+    result = {**provenance(arguments.seed), "rows": rows}
     if arguments.out:
         write_whole(arguments.out, json.dumps(result, indent=1) + "\n")
     if arguments.json:

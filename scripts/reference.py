@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from agents.commands.common import Device, prepare, print_result, progress, run
+from agents.commands.common import Device, prepare, print_result, progress, provenance, run
 
 
 @dataclass
@@ -73,7 +73,7 @@ def main(arguments: Arguments) -> None:
     blank, returns = blanks.mean().item(), 1 - errors / blanks
     result = {
         "recipe": recipe.name, "split": arguments.split, "n": len(targets), "steps": steps,
-        "starts": starts, "seed": arguments.seed, "mse": mse, "mse_blank": blank,
+        "starts": starts, **provenance(arguments.seed), "mse": mse, "mse_blank": blank,
         "mse_over_blank": mse / blank, "mean_return": returns.mean().item(),
     }  # fmt: skip
     if (PRETRAINED / recipe.name).is_dir():

@@ -1,5 +1,6 @@
 """The code in README and docs runs as it stands there."""
 
+import json
 import os
 import re
 import subprocess
@@ -44,6 +45,13 @@ def test_your_own_renderer(tmp_path):
     _, script, *arguments = trainings[0]
     out = run(ROOT / script, *arguments, "--threads", 1, cwd=tmp_path)
     assert "validation mse" in out and (tmp_path / "runs/try/drawer.safetensors").exists()
+
+
+def test_leaderboard(tmp_path):
+    """How to enter it."""
+    (tmp_path / "enter.py").write_text("\n".join(blocks("docs/leaderboard.md")))
+    out = run("enter.py", cwd=tmp_path)
+    assert float(out) == json.loads((tmp_path / "symbols-0.json").read_text())["score"] < 1
 
 
 def test_the_page_on_environments_is_what_they_say(tmp_path):

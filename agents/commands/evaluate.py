@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast, get_args
 
 import tyro
 
-from .common import Device, prepare, print_result, progress, save_sheet
+from .common import Device, prepare, print_result, progress, provenance, save_sheet
 
 SLIDING = ("stride", "order", "size")
 OF_RECIPE = ("votes", "price")
@@ -160,7 +160,7 @@ def main(arguments: Arguments) -> None:
         "split": split,
         "effort": arguments.effort,
         "refine": arguments.refine,
-        "seed": arguments.seed,
+        **provenance(arguments.seed),
         **sliding,
         **({"strokes_at_most": arguments.strokes} if arguments.strokes else {}),
         **given(arguments, OF_RECIPE),
