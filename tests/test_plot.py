@@ -119,3 +119,20 @@ def test_animated_pens_are_drawn_one_after_the_other():
         drawing.to_svg(pieces=True, seconds=4)
     with pytest.raises(ValueError, match="seconds"):
         drawing.to_svg(seconds=0)
+
+
+def test_vpype_draws_as_large_as_fits_its_page():
+    """With vpype beside an installed drawenv, which its entry point needs."""
+    cli = pytest.importorskip("vpype_cli")
+    digit = Path(__file__).parent.parent / "examples/pictures/digits/3.png"
+    document = cli.execute(f"pagesize 10x12cm drawenv -r mnist-4 {digit}")
+    assert list(document.layers) == [1]
+    left, top, right, bottom = (side / 96 * 2.54 for side in document.bounds())  # cm
+    assert 2 < left < right < 8 and 2 < top < bottom < 10 and bottom - top > 6  # of 10 cm in the middle
+    layer = document.layers[1]
+    assert layer.property("vp_pen_width") == pytest.approx(5 / 64 * 10 / 2.54 * 96, rel=0.2)
+    filled = cli.execute(f"drawenv -r mnist-4 -p 1mm {digit}")
+    assert filled.page_size == pytest.approx((210 / 25.4 * 96, 297 / 25.4 * 96))  # A4 if nothing is said
+    assert filled.length() > 5 * document.length()
+    with pytest.raises(Exception, match="unknown recipe"):
+        cli.execute(f"drawenv -r mnist-5 {digit}")
