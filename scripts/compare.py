@@ -106,10 +106,8 @@ def train(name: str, commands: list[list[str]], folder: Path) -> None:
         made = folder / MAKES[script]
         if made.exists():
             continue
-        files = (
-            ["--weights", str(folder), "--out", str(made)] if script == "evaluate" else ["--out", str(folder)]
-        )
-        command = [sys.executable, f"scripts/{script}.py", *options, *files]
+        files = ["--weights", folder, "--out", made] if script == "evaluate" else ["--out", folder]
+        command = [sys.executable, f"scripts/{script}.py", *options, *map(str, files)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise ValueError(f"{name} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
@@ -137,10 +135,8 @@ def curve_of(folder: Path) -> tuple[list[str], list[list[float]]]:
             updates = calls * o["n_epochs"] // o["batch_size"]
         elif recipe.train.through == "reinforce":
             commands, before = [config["drawer"]["command"]], 0.0
-            calls, updates = (
-                row["pictures"] * SAMPLES * recipe.strokes,
-                row["pictures"] // recipe.train.batch,
-            )
+            calls = row["pictures"] * SAMPLES * recipe.strokes
+            updates = row["pictures"] // recipe.train.batch
         else:
             fit = config["canvas"]
             commands = [fit["command"], config["drawer"]["command"]]
@@ -183,7 +179,7 @@ def measured(task: str, arguments: Arguments) -> dict:
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.out / f"compare-{task}.json", json.dumps(results) + "\n")
     drawn = arguments.page.with_name(f"compare-{task}.png")
-    draw_examples(task, [folders[f"{kind}-0"] for kind in KINDS], drawn)
+    draw_examples([folders[f"{kind}-0"] for kind in KINDS], drawn)
     print(f"-> {drawn}")
     return results
 
@@ -294,7 +290,7 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def draw_examples(task: str, folders: list[Path], path: Path) -> None:
+def draw_examples(folders: list[Path], path: Path) -> None:
     """Twenty pictures of the test split, and below each what the runs drew."""
     import numpy as np
 
@@ -305,7 +301,9 @@ def draw_examples(task: str, folders: list[Path], path: Path) -> None:
     recipe, views = agents[0].recipe, len(agents[0].renderer.views)
     images = load_pictures(f"{recipe.targets}:test", recipe.size, agents[0].renderer).spread(20).images
     rows = []
-    for target, *drawings in zip(images, *(draw(agent, images) for agent in agents), strict=True):
+    for target, *drawings in zip(
+        images, *(draw(agent, images, prune=False) for agent in agents), strict=True
+    ):
         parts = [np.atleast_3d(drawing.render(128)).transpose(2, 0, 1) for drawing in drawings[:-1]]
         shown = [np.concatenate(np.split(part, views, 2)) for part in parts]
         rows.append(([target, *shown], drawings[-1]))
