@@ -91,7 +91,11 @@ results: setup
 		$(EVALUATE) prism --targets $$scenes:test --out results/$$scenes.json || exit 1; \
 		$(EVALUATE) prism --targets $$scenes:test --effort 2 --out results/$$scenes-effort.json || exit 1; done
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 16 --steps 300 --out results/mnist-4-reference.json
+	for task in symbols digits; do \
+		$(BIN)/python scripts/reference.py agents.ablations:bench_$$task --n 20 --starts 8 --steps 300 \
+			--out results/best-$$task.json || exit 1; done
 	$(BIN)/python scripts/frontier.py
+	$(BIN)/python scripts/calls.py --seeds 1
 	$(BIN)/python scripts/benchmark.py --out results/benchmark.json
 
 clean:

@@ -25,7 +25,7 @@ class Arguments:
     """
 
     recipes: Annotated[tuple[str, ...], tyro.conf.Positional] = (
-        "mnist-4", "omniglot-4", "colormnist-4", "floorplan", "hollow", "prism",
+        "mnist-4", "omniglot-4", "colormnist-4", "hollow", "prism",
     )  # fmt: skip
     """Names of recipes, for their renderers and canvas networks."""
     seeds: int = 3

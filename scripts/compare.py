@@ -276,6 +276,7 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
                 panel.fill_between(at, np.min(values, 0), np.max(values, 0), color=color, alpha=0.3, lw=0)
         for panel, label in ((upper, "calls of the renderer"), (lower, "seconds")):
             panel.set(xscale="log", yscale="log", xlabel=label)
+            panel.xaxis.set_minor_formatter("")
         upper.set_title(task)
     for panel in axes[:, 0]:
         panel.set_ylabel("mean squared error, validation")
