@@ -75,7 +75,7 @@ def command() -> str:
         elif not word.startswith(("--out=", "--device=", "--threads=")):
             kept.append(word)
     program = sys.argv[0] if sys.argv[0].startswith("drawenv ") else f"scripts/{Path(sys.argv[0]).name}"
-    return f"{program} {shlex.join(kept)}"
+    return f"{program} {shlex.join(kept)}".strip()
 
 
 def provenance(seed: int) -> dict:
