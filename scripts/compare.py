@@ -17,10 +17,11 @@ from drawenv.files import write_whole
 
 Task = Literal["symbols", "digits", "frames", "boxes"]  # of drawenv.protocol.TASKS
 TASKS = get_args(Task)
+FEW = 256  # calls that one of the drawers may make; its canvas network is fitted in 600 steps
 KINDS = {
     "ppo": "PPO (Stable-Baselines3)",
     "reinforce": "the drawer's network by REINFORCE",
-    "drawer-few": "drawer, 256 calls",
+    "drawer-few": f"drawer, {FEW} calls",
     "drawer": "drawer",
 }
 MARK = "<!-- What follows is written by scripts/compare.py. -->"
@@ -52,8 +53,6 @@ class Arguments:
     """Of each kind of run."""
     calls: int = 200_000
     """Of the renderer, for PPO and REINFORCE, and at most for the drawer."""
-    few: int = 256
-    """Calls that the other drawer may make; its canvas network is fitted in 600 steps."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""
     device: Device = "cpu"
@@ -84,20 +83,12 @@ def plan(arguments: Arguments, task: str) -> dict[str, list[list[str]]]:
         model_free = ["--canvas.steps", "0", "--train.through", "reinforce"]
         model_free += ["--train.pictures", str(drawings), "--train.batch", str(BATCH)]
         runs[f"reinforce-{seed}"] = [["train_drawer", *tail, *model_free]]
-        few = ["train_canvas", *tail, "--calls", str(arguments.few)]
+        few = ["train_canvas", *tail, "--calls", str(FEW)]
         short = [] if debug else ["--canvas.steps", "600"]
         runs[f"drawer-few-{seed}"] = [[*few, *short], ["train_drawer", *tail, *short]]
         fit = ["train_canvas", *tail, "--calls", str(calls)]
         runs[f"drawer-{seed}"] = [fit, ["train_drawer", *tail]]
     return runs
-
-
-MAKES = {  # what a script leaves in a folder
-    "train_ppo": "policy.safetensors",
-    "train_canvas": "canvas.safetensors",
-    "train_drawer": "drawer.safetensors",
-    "evaluate": "test.json",
-}
 
 
 def train(name: str, commands: list[list[str]], folder: Path) -> None:

@@ -33,6 +33,14 @@ def run_script(name: str, arguments: list[str], timeout: float = 300) -> subproc
         return subprocess.CompletedProcess(command, child.exitcode, *(file.read_text() for file in files))
 
 
+def script(name: str, *arguments, code: int = 0) -> subprocess.CompletedProcess:
+    """Run a script that ends with a code, and without a traceback."""
+    done = run_script(name, list(map(str, arguments)))
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
 def _run(words: list[str], environment: dict[str, str], files: list[Path]) -> None:
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)

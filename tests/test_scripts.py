@@ -4,19 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from forks import ROOT, run_script
+from forks import ROOT, script
 from PIL import Image
 
 from drawenv import Drawing
 
 SCRIPTS = sorted(p.stem for p in (ROOT / "scripts").glob("*.py") if p.stem != "common")
-
-
-def script(name, *arguments, code=0):
-    done = run_script(name, list(map(str, arguments)))
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
