@@ -112,8 +112,8 @@ def load(folder: Path):
     return (Policy if (folder / "policy.safetensors").exists() else Drawer).from_pretrained(folder)
 
 
-def curve_of(folder: Path) -> tuple[list[str], list[list[float]]]:
-    """A run's commands and its validation errors, in rows of COLUMNS."""
+def curve_of(folder: Path) -> dict:
+    """A run's commands, its commit, and its validation errors in rows of COLUMNS."""
     from agents.reinforce import SAMPLES
     from agents.weights import read_config, read_recipe
 
@@ -134,17 +134,17 @@ def curve_of(folder: Path) -> tuple[list[str], list[list[float]]]:
             calls, before = fit["renderer_calls"], fit["seconds"]
             updates = fit["steps"] + row["pictures"] // recipe.train.batch
         curve.append([calls, round(before + row["seconds"], 1), updates, row["mse"]])
-    return commands, curve
+    made = config.get("policy") or config["drawer"]
+    return {"command": commands, "commit": made["commit"], "curve": curve}
 
 
 def measure(task: str, folder: Path, limit: int | None) -> dict:
     """A run's curve, and its figures by the protocol of ``drawenv.evaluate``."""
     import drawenv
 
-    commands, curve = curve_of(folder)
     figures = drawenv.evaluate(load(folder).policy(), task, episodes=limit)
     kept = ("score", "mean", "iqm", "iqm_95", "episodes")
-    return {"command": commands, "curve": curve} | {name: figures[name] for name in kept}
+    return curve_of(folder) | {name: figures[name] for name in kept}
 
 
 def measured(task: str, arguments: Arguments) -> dict:
