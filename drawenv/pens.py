@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
 from drawenv.metrics import resampled
-from drawenv.middle_lines import BEND, chains
+from drawenv.middle_lines import chains
 from drawenv.renderers.color import hexadecimal
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def pens_of_strokes(
 
 
 def joined(pens: Sequence[Pen]) -> list[Pen]:
-    """Pens as one where the end of one touches another's, the way goes on and no third one passes: nobody
-    lifts a pen there.
+    """Pens as one where the end of one touches another's and no third one passes: nobody lifts a pen there,
+    not at a corner either.
 
     Their widths differ by a half at most, and their colours do not.
     """
@@ -126,8 +126,6 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
                 continue
             if a == b and pens[a].length < 4 * wide:
                 continue
-            if _out_of(paths[a], first, wide) @ _out_of(paths[b], second, wide) > -np.cos(BEND):
-                continue
             middle = (places[i] + places[j]) / 2
             near = np.array(tree.query_ball_point(middle, (wide + max(widths)) / 2), int)
             near = near[~np.isin(owner[near], (a, b))]
@@ -149,14 +147,6 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
         if not touched:
             return pens
         pens = [pen for pen in pens if len(pen.curves)]
-
-
-def _out_of(path: np.ndarray, at: int, reach: float) -> np.ndarray:
-    """The direction in which a path ``[n, 2]`` leaves its first (0) or last (-1) point, over so many px."""
-    path = path[::-1] if at else path
-    away = np.hypot(*(path - path[0]).T)
-    way = path[int((away > reach).argmax()) or -1] - path[0]
-    return way / max(float(np.hypot(*way)), 1e-6)
 
 
 def _quarters() -> np.ndarray:

@@ -195,13 +195,17 @@ def test_ends_that_touch_are_joined_in_every_direction():
     assert not path.closed and len(path.curves) == 5
 
 
+def test_a_corner_is_one_pen():
+    (corner,) = joined([straight((10, 10), (40, 10)), straight((40, 40), (40, 10))])
+    np.testing.assert_array_equal(corner.curves[[0, 0, 1], [0, 3, 3]], [[10, 10], [40, 10], [40, 40]])
+
+
 @pytest.mark.parametrize(
     "other",
     [
         straight((45.0, 10), (70, 10)),  # a gap of 1 px between their round ends
         straight((40, 10), (70, 10), width=7.0),
         straight((40, 10), (70, 10), color=(255, 0, 0)),
-        straight((40, 10), (40, 40)),  # a corner may be two pens'
     ],
 )
 def test_what_is_apart_or_unlike_is_not_joined(other):
