@@ -36,9 +36,14 @@ def squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     Returns:
         int64 ``[n]``; divided by 255² it is the squared error of values in [0, 1].
+
+    Raises:
+        ValueError: there are not as many of ``b``, or they are larger.
     """
-    out = np.empty(len(a), np.int64)
-    _squared_error(a.reshape(len(a), -1), b.reshape(len(b), -1), out)
+    out, a_rows, b_rows = np.empty(len(a), np.int64), a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if len(a) != len(b) or a_rows.shape[1] < b_rows.shape[1]:  # compiled code would read beyond them
+        raise ValueError(f"pictures to compare must be of one number and size: {a.shape}, {b.shape}")
+    _squared_error(a_rows, b_rows, out)
     return out
 
 

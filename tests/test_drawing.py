@@ -134,6 +134,9 @@ def test_errors_against_numpy(rng):
     a, b = rng.integers(0, 256, (2, 7, 1, 33, 64)).astype(np.uint8)
     by_hand = np.square(a.astype(float) - b).sum((1, 2, 3))
     np.testing.assert_array_equal(squared_error(a, b), by_hand)
+    for other in (b[:1], np.repeat(b, 9, 1)):
+        with pytest.raises(ValueError, match="one number and size"):
+            squared_error(a, other)
     np.testing.assert_allclose(mse(a, b), by_hand / 255**2 / 33 / 64)
     assert psnr(0.01) == pytest.approx(20) and psnr(0) == float("inf")
 
