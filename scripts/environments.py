@@ -9,10 +9,13 @@ from typing import Literal
 from agents.commands.common import run
 
 SHOWN = 6  # episodes in a picture
+TRIED = 2_000  # random strokes, of which the best is drawn
+PAUSE = 700  # ms from one stroke to the next
 HEAD = """# Environments
 
 `scripts/environments.py` writes this page. Each environment is also there as a native batch,
-`gym.make_vec(id, num_envs=64)`. Pictures show targets above what random strokes drew of them.
+`gym.make_vec(id, num_envs=64)`. Pictures show targets above what search draws of them: each
+stroke is the best of 2,000 random ones.
 """
 
 
@@ -21,26 +24,35 @@ class Arguments:
     """Write a page on the environments, with a picture of each."""
 
     out: Path = Path(__file__).parent.parent / "docs"
-    """Folder to write environments.md and environments/ID.png to."""
+    """Folder to write environments.md and environments/ID.gif to."""
     preset: Literal["full", "debug"] = "full"
     """debug: one episode in a picture."""
 
 
-def picture(env_id: str, episodes: int):
-    """Targets above canvases after so many episodes of random strokes, uint8 ``[H, W, 3]``."""
+def pictures(env_id: str, episodes: int) -> list:
+    """Targets above canvases of so many episodes, one picture after each stroke: uint8 ``[H, W, 3]``."""
     import gymnasium as gym
     import numpy as np
 
-    env = gym.make(env_id, render_mode="rgb_array")
-    env.action_space.seed(0)
-    columns = []
+    from drawenv import CanvasEnv
+    from drawenv.metrics import mse
+
+    env, rng, columns = gym.make(env_id, render_mode="rgb_array"), np.random.default_rng(0), []
+    assert isinstance(env.unwrapped, CanvasEnv)
+    renderer = env.unwrapped.renderer
     for episode in range(episodes):
-        env.reset(seed=episode)
-        while not env.step(env.action_space.sample())[2]:
-            pass
-        columns.append(np.concatenate(np.split(np.asarray(env.render()), 2, 1)))
+        (observation, _), over = env.reset(seed=episode), False
+        shots = [env.render()]
+        while not over:
+            actions = rng.uniform(-1, 1, (TRIED, len(renderer.action_spec))).astype(np.float32)
+            tried, wanted = (np.repeat(observation[name][None], TRIED, 0) for name in ("canvas", "target"))
+            renderer.draw(tried, actions)
+            best = mse(tried, wanted).argmin()
+            observation, _, over, _, _ = env.step(actions[best])
+            shots.append(env.render())
+        columns.append([np.concatenate(np.split(np.asarray(shot), 2, 1)) for shot in shots])
     env.close()
-    return np.concatenate(columns, 1)
+    return [np.concatenate(shots, 1) for shots in zip(*columns, strict=True)]
 
 
 def section(env_id: str) -> str:
@@ -60,7 +72,7 @@ def section(env_id: str) -> str:
     env.close()
     return f"""## {env_id}
 
-![Targets, and what random strokes drew](environments/{env_id}.png)
+![Targets, and below them what is drawn stroke by stroke](environments/{env_id}.gif)
 
 {about.doc.replace("## Action", "### Action").replace("``", "`")}
 
@@ -85,14 +97,16 @@ def main(arguments: Arguments) -> None:
     from drawenv.files import whole, write_whole
 
     shown = 1 if arguments.preset == "debug" else SHOWN
-    pictures = arguments.out / "environments"
-    pictures.mkdir(parents=True, exist_ok=True)
+    folder = arguments.out / "environments"
+    folder.mkdir(parents=True, exist_ok=True)
     common = cleandoc(CanvasEnv.__doc__ or "").partition("\nArgs:")[0].replace("``", "`")
     page = f"{HEAD}\n## All of them\n\n{common.replace('## ', '### ')}"
     for env_id in ENV_IDS:
         page += "\n\n" + section(env_id)
-        with whole(pictures / f"{env_id}.png") as beside:
-            Image.fromarray(picture(env_id, shown)).save(beside, optimize=True)
+        first, *others = map(Image.fromarray, pictures(env_id, shown))
+        with whole(folder / f"{env_id}.gif") as beside:
+            pauses = [PAUSE] * len(others) + [4 * PAUSE]
+            first.save(beside, save_all=True, append_images=others, duration=pauses, loop=0)
     write_whole(arguments.out / "environments.md", page.rstrip() + "\n")
     print(arguments.out / "environments.md")
 
