@@ -98,4 +98,9 @@ TABLES: dict[str, list[Row]] = {
         Row("rough C, refitted", "rough_refitted"),
         Row("rough C, straight-through", "rough_straight"),
     ],
+    "gradients": [  # three rows of the ablation, with the seeds that it takes to say that nothing differs
+        Row("through the learned C", "through_learned"),
+        Row("straight-through: values from R", "through_straight"),
+        Row("through the exact rasteriser", "through_exact"),
+    ],
 }

@@ -26,8 +26,10 @@ PICTURES = {  # the kinds of pictures in the paper's figures 6 to 11
 class Arguments:
     """Prints the paper's rows beside ours, from the results that are kept; draws the figures."""
 
-    what: Annotated[Literal["table1", "table2", "ablation", "figures", "all"], tyro.conf.Positional] = "all"
-    """Tables 1 and 2 of the paper, what to train through (a table the paper lacks), or the figures."""
+    what: Annotated[
+        Literal["table1", "table2", "ablation", "gradients", "figures", "all"], tyro.conf.Positional
+    ] = "all"
+    """Tables 1 and 2 of the paper, what to train through (two tables the paper lacks), or the figures."""
     rerun: bool = False
     """Train and measure again: it says first how long that took."""
     seeds: int = 3
@@ -94,7 +96,8 @@ def rerun(table: str, arguments: Arguments) -> dict:
             figures.append(notes | json.loads((folder / "test.json").read_text()))
             print(row.label, f"seed {seed}: mse {figures[-1]['mse']:.5f}", flush=True)
         rows.append({"label": row.label, "seeds": figures})
-    results = {"command": f"scripts/reproduce.py {table} --rerun", "versions": versions(), "rows": rows}
+    again = f"scripts/reproduce.py {table} --rerun --seeds {len(seeds)}"
+    results = {"command": again, "versions": versions(), "rows": rows}
     arguments.results.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.results / f"{table}.json", json.dumps(results, indent=1) + "\n")
     return results
@@ -107,6 +110,7 @@ def show(table: str, results: dict) -> None:
     from rich.table import Table
 
     from agents.ablations import TABLES
+    from drawenv.scores import ratio
 
     # The paper's "pixelwise loss (L2)" has no unit. B: the sum of squares over UNIT pixels; A: half of it.
     view = Table("", "paper", "to row 1", "mse if B", "mse if A", title=table)
@@ -114,7 +118,7 @@ def show(table: str, results: dict) -> None:
         "ours: mse",
         "lowest to highest",
         "/ blank",
-        "to row 1",
+        "to row 1, 95 %",
         "B",
         "A",
         "under C",
@@ -123,20 +127,22 @@ def show(table: str, results: dict) -> None:
     ):
         view.add_column(name)
     first = results["rows"][0]
-    base = np.median([s["mse"] for s in first["seeds"]])
+    base = np.array([s["mse"] for s in first["seeds"]])
     papers = {row.label: row.paper for row in TABLES[table]}
     for label, row in zip(papers, results["rows"], strict=True):
         mse = np.array([s["mse"] for s in row["seeds"]])
         imagined, fit = (np.median([s[k] for s in row["seeds"]]) for k in ("mse_canvas", "canvas_error"))
         gap = np.median([s["mse"] / s["mse_canvas"] - 1 for s in row["seeds"]])
         middle, blank, paper = np.median(mse), row["seeds"][0]["mse_blank"], papers[label]
-        theirs = [""] * 4
+        theirs, against = [""] * 4, "1"
+        if row is not first and len(mse) > 1:
+            against = "{:.2f} ({:.2f} to {:.2f})".format(*ratio(mse, base))
         if paper:
-            ratio = paper / (TABLES[table][0].paper or 1)
-            theirs = [f"{paper:,.2f}", f"{ratio:.2f}", f"{paper / UNIT:.5f}", f"{2 * paper / UNIT:.5f}"]
+            times = paper / (TABLES[table][0].paper or 1)
+            theirs = [f"{paper:,.2f}", f"{times:.2f}", f"{paper / UNIT:.5f}", f"{2 * paper / UNIT:.5f}"]
         view.add_row(
             label, *theirs, f"{middle:.5f}", f"{mse.min():.5f} to {mse.max():.5f}",
-            f"{middle / blank:.3f}", f"{middle / base:.2f}", f"{middle * UNIT:,.0f}",
+            f"{middle / blank:.3f}", against, f"{middle * UNIT:,.0f}",
             f"{middle * UNIT / 2:,.0f}", f"{imagined:.5f}", f"{gap:+.1%}", f"{fit:.2%}",
         )  # fmt: skip
     Console(width=190).print(view)
