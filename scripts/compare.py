@@ -20,6 +20,7 @@ TASKS = get_args(Task)
 FEW = 256  # calls that one of the drawers may make; its canvas network is fitted in 600 steps
 KINDS = {
     "ppo": "PPO (Stable-Baselines3)",
+    "sac": "SAC (Stable-Baselines3)",
     "reinforce": "the drawer's network by REINFORCE",
     "drawer-few": f"drawer, {FEW} calls",
     "drawer": "drawer",
@@ -28,6 +29,7 @@ MARK = "<!-- What follows is written by scripts/compare.py. -->"
 COLUMNS = ("calls", "seconds", "gradient_steps", "mse")  # of a curve
 MAKES = {  # what a script leaves in a folder
     "train_ppo": "policy.safetensors",
+    "train_sac": "policy.safetensors",
     "train_canvas": "canvas.safetensors",
     "train_drawer": "drawer.safetensors",
     "evaluate": "test.json",
@@ -36,29 +38,29 @@ MAKES = {  # what a script leaves in a folder
 
 @dataclass
 class Arguments:
-    """Trains what is not yet trained (run again to go on), measures on the test splits, and writes the page
-    and the figure of all tasks whose results are kept.
+    """Trains and measures on the test splits the runs that are not in the results (run again to go on), and
+    writes the page and the figure of all tasks that have results.
     """
 
     tasks: Annotated[list[Task], tyro.conf.Positional] = field(default_factory=lambda: list(TASKS))
     """All of them, or some: symbols and digits in four curves, frames in three hollow rectangles, a box in
     one prism."""
     out: Path = Path("results")
-    """Folder of the results, compare-TASK.json; tasks that have some are not measured again."""
+    """Folder of the results, compare-TASK.json."""
     page: Path = Path("docs/leaderboard.md")
-    """The page; beside it leaderboard.png, and compare-TASK.png with drawings of a task that is measured."""
+    """The page; beside it leaderboard.png, and compare-TASK.png of a task whose runs are here."""
     runs: Path = Path("runs/compare")
     """Folder of the trainings."""
     seeds: int = 5
     """Of each kind of run."""
     calls: int = 200_000
-    """Of the renderer, for PPO and REINFORCE, and at most for the drawer."""
+    """Of the renderer, for model-free learners, and at most for the drawer."""
     jobs: int = 1
     """Trainings at a time, each with one thread."""
     device: Device = "cpu"
     """To train on."""
     rerun: bool = False
-    """Measure again although results are kept."""
+    """Begin anew although there are results."""
     preset: Literal["full", "debug"] = "full"
     """debug: one seed, tiny runs, for seconds."""
 
@@ -79,7 +81,8 @@ def plan(arguments: Arguments, task: str) -> dict[str, list[list[str]]]:
     drawings = calls // (get_recipe(recipe_of(task)).strokes * SAMPLES)
     for seed in range(1 if debug else arguments.seeds):
         tail = [recipe_of(task), "--seed", str(seed), *size]
-        runs[f"ppo-{seed}"] = [["train_ppo", *tail, "--steps", str(calls)]]
+        for algorithm in ("ppo", "sac"):
+            runs[f"{algorithm}-{seed}"] = [[f"train_{algorithm}", *tail, "--steps", str(calls)]]
         model_free = ["--canvas.steps", "0", "--train.through", "reinforce"]
         model_free += ["--train.pictures", str(drawings), "--train.batch", str(BATCH)]
         runs[f"reinforce-{seed}"] = [["train_drawer", *tail, *model_free]]
@@ -123,7 +126,11 @@ def curve_of(folder: Path) -> dict:
         if "policy" in config:
             o, commands = config["hyperparameters"], [config["policy"]["command"]]
             calls, before = row["steps"], 0.0
-            updates = calls * o["n_epochs"] // o["batch_size"]
+            if config.get("algorithm") == "sac":
+                since = max(calls - o["learning_starts"], 0)
+                updates = since // o["n_envs"] // o["train_freq"] * o["gradient_steps"]
+            else:
+                updates = calls * o["n_epochs"] // o["batch_size"]
         elif recipe.train.through == "reinforce":
             commands, before = [config["drawer"]["command"]], 0.0
             calls = row["pictures"] * SAMPLES * recipe.strokes
@@ -135,7 +142,7 @@ def curve_of(folder: Path) -> dict:
             updates = fit["steps"] + row["pictures"] // recipe.train.batch
         curve.append([calls, round(before + row["seconds"], 1), updates, row["mse"]])
     made = config.get("policy") or config["drawer"]
-    return {"command": commands, "commit": made["commit"], "curve": curve}
+    return {"command": commands, "commit": made["commit"], "machine": made["machine"], "curve": curve}
 
 
 def measure(task: str, folder: Path, limit: int | None) -> dict:
@@ -148,31 +155,46 @@ def measure(task: str, folder: Path, limit: int | None) -> dict:
 
 
 def measured(task: str, arguments: Arguments) -> dict:
-    """Train a task's runs and measure them, beside random strokes."""
-    import numpy as np
+    """A task's results: those that are kept, and those of the runs that they lack."""
     import torch
 
-    import drawenv
-
+    kept = arguments.out / f"compare-{task}.json"
+    results: dict = json.loads(kept.read_text()) if kept.exists() and not arguments.rerun else {"runs": {}}
     commands, limit = plan(arguments, task), 20 if arguments.preset == "debug" else None
     folders = {name: arguments.runs / f"{task}-{name}" for name in commands}
-    todo = {name: partial(train, name, commands[name], folders[name]) for name in commands}
+    lacking = [name for name in commands if name not in results["runs"]]
+    if not lacking:
+        return results
+    todo = {name: partial(train, name, commands[name], folders[name]) for name in lacking}
     together(f"training on {task}", todo, arguments.jobs)
     torch.set_num_threads(1)
-    rng, width = np.random.default_rng(0), len(load(folders["ppo-0"]).renderer.action_spec)
-    random = drawenv.evaluate(
-        lambda seen: rng.uniform(-1, 1, (len(seen["canvas"]), width)).astype(np.float32), task, episodes=limit
-    )
-    results = {
-        "command": f"scripts/compare.py {task} --rerun", "versions": versions(), "columns": COLUMNS,
-        "random": random["score"], "runs": {n: measure(task, folder, limit) for n, folder in folders.items()},
-    }  # fmt: skip
+    if "random" not in results:
+        results |= {
+            "command": f"scripts/compare.py {task} --rerun", "versions": versions(), "columns": COLUMNS,
+            "random": random_score(task, limit),
+        }  # fmt: skip
+    results["runs"] |= {name: measure(task, folders[name], limit) for name in lacking}
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write_whole(arguments.out / f"compare-{task}.json", json.dumps(results) + "\n")
-    drawn = arguments.page.with_name(f"compare-{task}.png")
-    draw_examples([folders[f"{kind}-0"] for kind in KINDS], drawn)
-    print(f"-> {drawn}")
+    write_whole(kept, json.dumps(results) + "\n")
+    first_ones = [folders[f"{kind}-0"] for kind in KINDS]
+    if all(folder.exists() for folder in first_ones):
+        drawn = arguments.page.with_name(f"compare-{task}.png")
+        draw_examples(first_ones, drawn)
+        print(f"-> {drawn}")
     return results
+
+
+def random_score(task: str, limit: int | None) -> float:
+    """What strokes at random get."""
+    import numpy as np
+
+    import drawenv
+    from agents.recipes import get_recipe
+
+    rng, width = np.random.default_rng(0), len(get_recipe(recipe_of(task)).renderer().action_spec)
+    return drawenv.evaluate(
+        lambda seen: rng.uniform(-1, 1, (len(seen["canvas"]), width)).astype(np.float32), task, episodes=limit
+    )["score"]
 
 
 def runs_of(results: dict, kind: str) -> list[dict]:
@@ -251,7 +273,7 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
 
     size = (3.2 * len(results) + 3.2, 6)
     figure, axes = plt.subplots(2, len(results) + 1, figsize=size, layout="constrained")
-    colors = dict(zip(KINDS, ("tab:red", "tab:orange", "tab:cyan", "tab:blue"), strict=True))
+    colors = dict(zip(KINDS, ("tab:red", "tab:purple", "tab:orange", "tab:cyan", "tab:blue"), strict=True))
     for (upper, lower), (task, one) in zip(axes.T, results.items(), strict=False):
         for kind, label in KINDS.items():
             color, curves = colors[kind], [np.array(run["curve"]) for run in runs_of(one, kind)]
@@ -306,7 +328,7 @@ def main(arguments: Arguments) -> None:
     results: dict[str, dict] = {}
     for task in TASKS:
         kept = arguments.out / f"compare-{task}.json"
-        if task in arguments.tasks and (arguments.rerun or not kept.exists()):
+        if task in arguments.tasks:
             results[task] = measured(task, arguments)
         elif kept.exists():
             results[task] = json.loads(kept.read_text())

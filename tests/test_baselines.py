@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 import drawenv
 from agents import Drawer, get_recipe
-from agents.baselines import CanvasVecEnv, Policy, hyperparameters, train_ppo
+from agents.baselines import CanvasVecEnv, Policy, hyperparameters, train_baseline
 from agents.baselines.vec_env import stacked_channels
 from agents.evaluate import evaluate
 from agents.train import train_drawer
@@ -93,8 +93,8 @@ def test_ppo_learns_and_goes_on(tmp_path):
     recipe = replace(RECIPE, targets="symbols-2", strokes=1, size=16)
     options = {**hyperparameters(recipe.env), "n_envs": 64, "n_steps": 8, "batch_size": 128}
     options["policy_kwargs"] = {"width": 8, "features_dim": 32, "log_std_init": -0.5}
-    torn = train_ppo(recipe, {**options, "n_timesteps": 4_096}, tmp_path)
-    last = train_ppo(recipe, {**options, "n_timesteps": 20_480}, tmp_path)
+    torn = train_baseline("ppo", recipe, {**options, "n_timesteps": 4_096}, tmp_path)
+    last = train_baseline("ppo", recipe, {**options, "n_timesteps": 20_480}, tmp_path)
     assert torn["steps"] == 4_096 and last["steps"] == 20_480 and last["mse"] < torn["mse"]
     assert last["seconds"] > torn["seconds"]
     write_config(tmp_path, recipe=recipe.as_dict(), hyperparameters=options)
@@ -110,7 +110,7 @@ def test_ppo_learns_and_goes_on(tmp_path):
     (tmp_path / "training.pt").write_bytes(b"no state")
     (tmp_path / "training.before.pt").unlink()
     with pytest.raises(ValueError, match="damaged"):
-        train_ppo(recipe, {**options, "n_timesteps": 50_000}, tmp_path)
+        train_baseline("ppo", recipe, {**options, "n_timesteps": 50_000}, tmp_path)
 
 
 def test_reinforce_learns_and_goes_on(tmp_path):
@@ -136,13 +136,13 @@ def test_reinforce_learns_and_goes_on(tmp_path):
 def test_hyperparameters(tmp_path):
     file = tmp_path / "some.yml"
     file.write_text("default: {n_envs: 2, gamma: 1.0}\nBezierCanvas-v0: {gamma: 0.5}")
-    assert hyperparameters("BezierCanvas-v0", file) == {"n_envs": 2, "gamma": 0.5}
-    assert hyperparameters("PrismCanvas-v0", file) == {"n_envs": 2, "gamma": 1.0}
+    assert hyperparameters("BezierCanvas-v0", path=file) == {"n_envs": 2, "gamma": 0.5}
+    assert hyperparameters("PrismCanvas-v0", path=file) == {"n_envs": 2, "gamma": 1.0}
     for text, error in (("[1", "damaged"), ("- 1", "no mapping")):
         file.write_text(text)
         with pytest.raises(ValueError, match=error):
-            hyperparameters("BezierCanvas-v0", file)
+            hyperparameters("BezierCanvas-v0", path=file)
     with pytest.raises(ValueError, match="does not take"):
-        train_ppo(RECIPE, {**hyperparameters(RECIPE.env), "n_ems": 3}, tmp_path)
+        train_baseline("ppo", RECIPE, {**hyperparameters(RECIPE.env), "n_ems": 3}, tmp_path)
     with pytest.raises(FileNotFoundError, match="no policy"):
         Policy.from_pretrained(tmp_path)

@@ -1,15 +1,18 @@
 """One call that measures any policy as ours are measured."""
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
+from forks import script
 from stable_baselines3 import PPO
 
 import drawenv
 from agents import Drawer
 from agents.evaluate import evaluate
 from drawenv.protocol import TASKS
-from drawenv.scores import bootstrap, improvement, interquartile_mean, profile
+from drawenv.scores import bootstrap, improvement, interquartile_mean, profile, ratio
 
 
 def test_a_drawer_has_the_same_error_by_both_ways():
@@ -91,3 +94,38 @@ def test_statistics_of_several_tasks():
     # Drawn task by task, scores that do not differ within a task leave nothing to chance.
     assert bootstrap([np.full(5, 1.0), np.full(5, 3.0)]) == [2, 2]
     assert bootstrap([np.full(5, 1.0)], [np.full(5, 0.0)], statistic=improvement) == [1, 1]
+
+
+def test_a_ratio_and_its_interval():
+    """By hand: logarithms 0, 1, 2 against -1, 0, 1."""
+    found, low, high = ratio(np.exp([0.0, 1, 2]), np.exp([-1.0, 0, 1]))
+    error = np.sqrt(2 / 3)  # of a difference of 1, with 4 degrees of freedom, whose t is 2.7764
+    assert found == pytest.approx(np.e)
+    assert np.log([low, high]) == pytest.approx([1 - 2.7764 * error, 1 + 2.7764 * error], abs=1e-4)
+
+
+def test_compare(tmp_path):
+    files = ("--out", tmp_path, "--page", tmp_path / "page.md", "--runs", tmp_path / "runs")
+    (tmp_path / "page.md").write_text(
+        "# Words\n\n<!-- What follows is written by scripts/compare.py. -->\nold\n"
+    )
+    done = script("compare", "symbols", "--preset", "debug", *files)
+    results = json.loads((tmp_path / "compare-symbols.json").read_text())
+    assert set(results["runs"]) == {"ppo-0", "sac-0", "reinforce-0", "drawer-few-0", "drawer-0"}
+    calls_of = {"ppo": 512, "sac": 512, "reinforce": 256, "drawer-few": 256, "drawer": 256}
+    for name, calls in calls_of.items():
+        one = results["runs"][f"{name}-0"]
+        assert one["curve"][-1][0] == calls and one["episodes"] == 20 and one["score"] < 1
+    words = (tmp_path / "page.md").read_text()
+    assert words.startswith("# Words") and words.endswith(done.stdout.split("png\n")[1].split("\n->")[0])
+    assert "old" not in words and "| symbols | score |" in words
+    (tmp_path / "leaderboard.png").unlink()
+    drawn, one = tmp_path / "compare-symbols.png", results["runs"].pop("sac-0")
+    assert drawn.exists()
+    (tmp_path / "compare-symbols.json").write_text(json.dumps(results))
+    script("compare", "symbols", "--preset", "debug", *files)
+    results = json.loads((tmp_path / "compare-symbols.json").read_text())
+    assert results["runs"]["sac-0"] == one  # from the run's folder, alone
+    done = script("compare", "symbols", "--preset", "debug", *files)
+    assert "training" not in done.stderr and (tmp_path / "leaderboard.png").exists()
+    assert (tmp_path / "page.md").read_text() == words

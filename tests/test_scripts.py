@@ -193,36 +193,18 @@ def test_evaluate_sketches(sketcher):
     assert random["agent"] == "random" and 0 < random["strokes"] != result["strokes"]
 
 
-def test_ppo(weights, tmp_path):
-    done = script("train_ppo", "quickstart", "--preset", "debug", "--out", tmp_path, "--threads", 1)
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_baselines(weights, algorithm, tmp_path):
+    debug = ("quickstart", "--preset", "debug")
+    done = script(f"train_{algorithm}", *debug, "--out", tmp_path, "--threads", 1)
     assert "after 512 steps" in done.stdout
     assert {"policy.safetensors", "training.pt", "log.jsonl"} <= {p.name for p in tmp_path.iterdir()}
-    options = ("--agent", "ppo", "--weights", tmp_path, "--preset", "debug", "--json")
-    result = json.loads(script("evaluate", "quickstart", *options).stdout)
-    assert result["agent"] == "ppo" and result["mse"] > 0 and result["mse_canvas"] is None
-    done = script("evaluate", "quickstart", "--agent", "ppo", "--weights", weights, code=2)
+    options = ("--agent", algorithm, "--weights", tmp_path, "--json")
+    result = json.loads(script("evaluate", *debug, *options).stdout)
+    assert result["agent"] == algorithm and result["mse"] > 0 and result["mse_canvas"] is None
+    done = script("evaluate", "quickstart", "--agent", algorithm, "--weights", weights, code=2)
     assert "holds no policy" in done.stderr
-    assert "slides over pages" in script("train_ppo", "sketch-10", code=2).stderr
-
-
-def test_compare(tmp_path):
-    files = ("--out", tmp_path, "--page", tmp_path / "page.md", "--runs", tmp_path / "runs")
-    (tmp_path / "page.md").write_text(
-        "# Words\n\n<!-- What follows is written by scripts/compare.py. -->\nold\n"
-    )
-    done = script("compare", "symbols", "--preset", "debug", *files)
-    results = json.loads((tmp_path / "compare-symbols.json").read_text())
-    assert set(results["runs"]) == {"ppo-0", "reinforce-0", "drawer-few-0", "drawer-0"}
-    for name, calls in (("ppo", 512), ("reinforce", 256), ("drawer-few", 256), ("drawer", 256)):
-        one = results["runs"][f"{name}-0"]
-        assert one["curve"][-1][0] == calls and one["episodes"] == 20 and one["score"] < 1
-    words = (tmp_path / "page.md").read_text()
-    assert words.startswith("# Words") and words.endswith(done.stdout.split("png\n")[1].split("\n->")[0])
-    assert "old" not in words and "| symbols | score |" in words
-    (tmp_path / "leaderboard.png").unlink()
-    done = script("compare", "symbols", "--preset", "debug", *files)
-    assert "training" not in done.stderr and (tmp_path / "leaderboard.png").exists()
-    assert (tmp_path / "page.md").read_text() == words
+    assert "slides over pages" in script(f"train_{algorithm}", "sketch-10", code=2).stderr
 
 
 def test_reproduce(data, tmp_path):

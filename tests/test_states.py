@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from agents import Drawer, get_recipe, train
-from agents.baselines import hyperparameters, train_ppo
+from agents.baselines import hyperparameters, train_baseline
 from agents.canvas import fit_canvas, make_canvas
 from agents.clean import CleanNetwork, fit_cleaner
 from agents.states import alone, load_state, save_state
@@ -117,7 +117,7 @@ def test_a_killed_ppo(tmp_path):
             if row["steps"] == stop:
                 raise KeyboardInterrupt
 
-        last = train_ppo(recipe, options, out, 3, report)
+        last = train_baseline("ppo", recipe, options, out, 3, report)
         assert (out / "log.jsonl").read_text().count("\n") == 4 and last["steps"] == 2_048
         return load_file(out / "policy.safetensors")
 

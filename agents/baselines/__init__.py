@@ -1,7 +1,7 @@
 """Model-free baselines on the same environments: Stable-Baselines3 (extra ``baselines``)."""
 
 from .policy import Policy
-from .ppo import hyperparameters, train_ppo
+from .training import Algorithm, hyperparameters, train_baseline
 from .vec_env import CanvasVecEnv
 
-__all__ = ["CanvasVecEnv", "Policy", "hyperparameters", "train_ppo"]
+__all__ = ["Algorithm", "CanvasVecEnv", "Policy", "hyperparameters", "train_baseline"]

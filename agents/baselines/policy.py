@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticCnnPolicy, BasePolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.sac.policies import CnnPolicy as SACPolicy
 from torch import Tensor, nn
 
 from ..improve import Strokes
@@ -61,12 +62,12 @@ class Policy:
     learned_through = None
     redraws = False
 
-    def __init__(self, policy: ActorCriticPolicy, recipe: Recipe):
+    def __init__(self, policy: BasePolicy, recipe: Recipe):
         self.network, self.recipe, self.renderer = policy, recipe, recipe.renderer()
 
     @classmethod
     def from_pretrained(cls, folder: Path, device: torch.device | str = "cpu") -> Policy:
-        """A policy from a folder that ``train_ppo.py`` wrote.
+        """A policy from a folder that ``train_ppo.py`` or ``train_sac.py`` wrote.
 
         Raises:
             FileNotFoundError: it holds none.
@@ -74,13 +75,14 @@ class Policy:
         """
         config = read_config(folder)
         if "hyperparameters" not in config:
-            raise FileNotFoundError(f"{folder} holds no policy of scripts/train_ppo.py")
+            raise FileNotFoundError(f"{folder} holds no policy of scripts/train_ppo.py or train_sac.py")
         recipe = read_recipe(folder)
         renderer = recipe.renderer()
         channels = renderer.channels + (recipe.hint or [renderer.shown])[0] + 1
         picture = Box(0, 255, (channels, recipe.size, recipe.size), np.uint8)  # as CanvasVecEnv's
         options = policy_options(config["hyperparameters"])
-        policy = ActorCriticCnnPolicy(picture, renderer.action_spec.box, lambda _: 0.0, **options)
+        make = SACPolicy if config.get("algorithm") == "sac" else ActorCriticCnnPolicy
+        policy = make(picture, renderer.action_spec.box, lambda _: 0.0, **options)
         load_weights(policy, folder / "policy.safetensors")
         policy.set_training_mode(False)
         return cls(policy.to(device), recipe)
@@ -110,7 +112,7 @@ class Policy:
             ValueError: ``refine`` is not 0.
         """
         if refine:
-            raise ValueError(f"refine must be 0: PPO learns no canvas to refine through, got {refine}")
+            raise ValueError(f"refine must be 0: a policy learns no canvas to refine through, got {refine}")
         canvas, strokes = before.copy(), strokes or self.recipe.strokes
         actions = []
         for k in range(strokes):

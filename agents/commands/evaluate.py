@@ -21,11 +21,11 @@ class Arguments:
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
     agent: Literal[
-        "drawer", "ppo", "random", "blank", "truth", "skeleton", "skeleton-of-clean", "autotrace"
+        "drawer", "ppo", "sac", "random", "blank", "truth", "skeleton", "skeleton-of-clean", "autotrace"
     ] = "drawer"
-    """drawer; policy of train_ppo.py; random strokes, judged as a drawer's; none; the shapes that targets
-    are made of; the pens that a picture's middle lines suggest, without a drawer; those of the picture as
-    the recipe's network cleaned it; those of AutoTrace, if it is installed."""
+    """drawer; policy of train_ppo.py or train_sac.py; random strokes, judged as a drawer's; none; the shapes
+    that targets are made of; the pens that a picture's middle lines suggest, without a drawer; those of the
+    picture as the recipe's network cleaned it; those of AutoTrace, if it is installed."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None
@@ -109,10 +109,10 @@ def make_agent(arguments: Arguments, device):
     from ..chance import Chance
 
     get_recipe(arguments.recipe)
-    if arguments.agent == "ppo":
+    if arguments.agent in ("ppo", "sac"):
         from ..baselines import Policy
 
-        folder = arguments.weights or Path("runs") / f"ppo-{arguments.recipe}"
+        folder = arguments.weights or Path("runs") / f"{arguments.agent}-{arguments.recipe}"
         return Policy.from_pretrained(folder, device)
     drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe, device)
     drawer = drawer.with_recipe(**given(arguments, OF_RECIPE))

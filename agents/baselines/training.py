@@ -1,4 +1,4 @@
-"""PPO on a recipe's environment: the baseline that a model-based drawer is held against."""
+"""PPO or SAC on a recipe's environment: the baselines that a model-based drawer is held against."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 import yaml
-from stable_baselines3 import PPO
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecMonitor
 
@@ -25,7 +25,8 @@ from ..weights import save_weights
 from .policy import Policy, policy_options
 from .vec_env import CanvasVecEnv
 
-HYPERPARAMETERS = Path(__file__).parent / "ppo.yml"
+Algorithm = Literal["ppo", "sac"]
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "sac": SAC}
 STATE = "training.pt"
 EVERY = 10_000  # steps at least, from one validation to the next
 
@@ -38,12 +39,18 @@ def _value(value):
     return value
 
 
-def hyperparameters(env_id: str, path: Path = HYPERPARAMETERS) -> dict:
+def hyperparameters(env_id: str, algorithm: Algorithm = "ppo", path: Path | None = None) -> dict:
     """Those of an environment, in RL Zoo's YAML form: its own entry over ``default``.
+
+    Args:
+        env_id: of the environment.
+        algorithm: whose file beside this one is read
+        path: unless another is given.
 
     Raises:
         ValueError: the file is no YAML mapping.
     """
+    path = path or Path(__file__).parent / f"{algorithm}.yml"
     try:
         entries = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -63,8 +70,8 @@ class _Validate(BaseCallback):
         self.recipe, self.out, self.seed, self.every = recipe, out, seed, every
         self.pictures, self.row, self.before = held_out(recipe), {}, 0.0
 
-    def load(self, model: PPO) -> None:
-        """Go on from the last state, if there is one.
+    def load(self, model: BaseAlgorithm) -> None:
+        """Go on from the last state, if there is one; SAC's memory of steps is not kept, and fills again.
 
         Raises:
             ValueError: it is damaged, or of another task or other hyperparameters.
@@ -72,8 +79,7 @@ class _Validate(BaseCallback):
         self.start = time.monotonic()
         if state := load_state(self.out / STATE, self.seed, model.device):
             try:
-                model.policy.load_state_dict(state["policy"])
-                model.policy.optimizer.load_state_dict(state["optimizer"])
+                model.set_parameters(state["parameters"])
                 model.num_timesteps, self.before = state["steps"], state["seconds"]
             except (KeyError, RuntimeError, ValueError) as error:
                 raise ValueError(
@@ -81,6 +87,8 @@ class _Validate(BaseCallback):
                     "delete it to start again, or choose another folder"
                 ) from None
         self.begun = self.last = model.num_timesteps
+        if isinstance(model, SAC):
+            model.learning_starts += self.begun
 
     def _on_rollout_start(self) -> None:
         steps = self.num_timesteps
@@ -103,7 +111,7 @@ class _Validate(BaseCallback):
         """Validate and save."""
         self.last = steps = self.num_timesteps
         seconds = self.before + time.monotonic() - self.start
-        policy = Policy(cast(ActorCriticPolicy, self.model.policy), self.recipe)
+        policy = Policy(self.model.policy, self.recipe)
         error = evaluate(policy, self.pictures, prune=False)["mse"]
         self.row = {"steps": steps, "seconds": round(seconds, 1), "mse": error}
         if steps == self.begun:  # it was finished before
@@ -111,21 +119,19 @@ class _Validate(BaseCallback):
         with open(self.out / "log.jsonl", "a") as log:
             log.write(json.dumps(self.row) + "\n")
         self.logger.record("mse/renderer", error)
-        state = {
-            "policy": self.model.policy.state_dict(),
-            "optimizer": self.model.policy.optimizer.state_dict(),
-        }
-        save_state(self.out / STATE, self.seed, state | {"steps": steps, "seconds": seconds})
+        state = {"parameters": self.model.get_parameters(), "steps": steps, "seconds": seconds}
+        save_state(self.out / STATE, self.seed, state)
 
 
-def train_ppo(
-    recipe: Recipe, options: dict, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None,
-    device: str = "cpu",
+def train_baseline(
+    algorithm: Algorithm, recipe: Recipe, options: dict, out: Path, seed: int = 0,
+    report: Callable[[dict], None] | None = None, device: str = "cpu",
 ) -> dict:  # fmt: skip
-    """Train PPO; run again with the same ``out`` to go on from the last validation. On a
-    processor the weights are those of a run that was never stopped.
+    """Train a policy; run again with the same ``out`` to go on from the last validation. On a
+    processor PPO's weights are those of a run that was never stopped.
 
     Args:
+        algorithm: a key of ``ALGORITHMS``.
         recipe: the task.
         options: see ``hyperparameters``.
         out: folder for ``training.pt`` (the state to resume from), ``policy.safetensors``,
@@ -138,16 +144,17 @@ def train_ppo(
         The last validation: steps, seconds, mse (real renderer, mean actions).
 
     Raises:
-        ValueError: PPO knows no such hyperparameter, or the state to resume from is damaged.
+        ValueError: the algorithm knows no such hyperparameter, or the state to resume from is damaged.
     """
     out.mkdir(parents=True, exist_ok=True)
+    make: Any = ALGORITHMS[algorithm]
     known = {name: _value(value) for name, value in options.items() if name != "policy_kwargs"}
     num_envs, steps = int(known.pop("n_envs")), int(known.pop("n_timesteps"))
     envs = VecMonitor(CanvasVecEnv.of(recipe, num_envs))
     try:
-        model = PPO(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
+        model = make(env=envs, policy_kwargs=policy_options(options), seed=seed, device=device, **known)
     except TypeError as error:
-        raise ValueError(f"PPO does not take these hyperparameters: {error}") from None
+        raise ValueError(f"{algorithm} does not take these hyperparameters: {error}") from None
     validate = _Validate(recipe, out, seed, max(steps // 40, min(EVERY, steps // 4)))
     validate.load(model)
     model.set_logger(configure(str(out), ["tensorboard"]))
