@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
 from drawenv.metrics import resampled
-from drawenv.middle_lines import chains
+from drawenv.middle_lines import BEND, chains
 from drawenv.renderers.color import hexadecimal
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WIDE = 8  # px: lines are traced about so wide
 SLIM = 0.5  # share of their width with which strokes are traced
 LARGEST = 2_000  # px: but no drawing is enlarged beyond this
+CORNER = 0.7  # of the narrower width: no further apart are two pens' ends where one pen turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +102,8 @@ def pens_of_strokes(
 
 
 def joined(pens: Sequence[Pen]) -> list[Pen]:
-    """Pens as one where the end of one touches another's and no third one passes: nobody lifts a pen there,
-    not at a corner either.
+    """Pens as one where the end of one touches another's and no third one passes: nobody lifts a pen there.
+    Where the way turns sharply it has to be nearly the same place.
 
     Their widths differ by a half at most, and their colours do not.
     """
@@ -126,6 +127,9 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
                 continue
             if a == b and pens[a].length < 4 * wide:
                 continue
+            turns = _out_of(paths[a], first, wide) @ _out_of(paths[b], second, wide) > -np.cos(BEND)
+            if turns and apart > CORNER * narrow:
+                continue
             middle = (places[i] + places[j]) / 2
             near = np.array(tree.query_ball_point(middle, (wide + max(widths)) / 2), int)
             near = near[~np.isin(owner[near], (a, b))]
@@ -147,6 +151,14 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
         if not touched:
             return pens
         pens = [pen for pen in pens if len(pen.curves)]
+
+
+def _out_of(path: np.ndarray, at: int, reach: float) -> np.ndarray:
+    """The direction in which a path ``[n, 2]`` leaves its first (0) or last (-1) point, over so many px."""
+    path = path[::-1] if at else path
+    away = np.hypot(*(path - path[0]).T)
+    way = path[int((away > reach).argmax()) or -1] - path[0]
+    return way / max(float(np.hypot(*way)), 1e-6)
 
 
 def _quarters() -> np.ndarray:

@@ -206,6 +206,7 @@ def test_a_corner_is_one_pen():
         straight((45.0, 10), (70, 10)),  # a gap of 1 px between their round ends
         straight((40, 10), (70, 10), width=7.0),
         straight((40, 10), (70, 10), color=(255, 0, 0)),
+        straight((10, 13), (40, 13)),  # side by side
     ],
 )
 def test_what_is_apart_or_unlike_is_not_joined(other):
