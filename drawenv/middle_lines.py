@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 BEND = np.deg2rad(75)  # by no more than this does a pen turn where lines meet
 STRAIGHT = np.deg2rad(25)  # so little do lines turn that cross at a small angle
-VOTE = 0.6  # radians: by so much straighter counts a turn that a piece of the drawing makes, or two
+VOTE = 0.1  # radians: by so much straighter counts a turn that a piece of the drawing makes, or two
 
 
 def inkiest(ink: np.ndarray, side: int = 2_048) -> np.ndarray:
