@@ -202,6 +202,11 @@ def runs_of(results: dict, kind: str) -> list[dict]:
     return [one for name, one in results["runs"].items() if name.rsplit("-", 1)[0] == kind]
 
 
+def kinds_of(results: dict[str, dict]) -> dict[str, str]:
+    """Those of KINDS of which every task has runs."""
+    return {kind: label for kind, label in KINDS.items() if all(runs_of(r, kind) for r in results.values())}
+
+
 def scores_of(results: dict[str, dict], kind: str) -> list:
     """Of each task, the scores of a kind's runs as an array."""
     import numpy as np
@@ -219,14 +224,12 @@ def page(results: dict[str, dict]) -> str:
         values = np.sort(values)
         return f"{values[len(values) // 2]:{form}} ({values[0]:{form}} to {values[-1]:{form}})"
 
-    each = {kind: scores_of(results, kind) for kind in KINDS}
+    kinds = kinds_of(results)
+    each = {kind: scores_of(results, kind) for kind in kinds}
     seeds = max(len(scores) for scores in each["ppo"])
-    lines = [
-        "",
-        f"| all tasks, {seeds} seeds | interquartile mean, 95 % | better than PPO, 95 % |",
-        "|---|---|---|",
-    ]
-    for kind, label in KINDS.items():
+    lines = ["", f"| all tasks, {seeds} seeds | interquartile mean, 95 % | better than PPO, 95 % |"]
+    lines += ["|---|---|---|"]
+    for kind, label in kinds.items():
         low, high = bootstrap(each[kind])
         against = ""
         if kind != "ppo":
@@ -238,7 +241,7 @@ def page(results: dict[str, dict]) -> str:
         lines += ["", f"| {task} | score | calls | gradient steps | seconds | where PPO ends, after |"]
         lines += ["|---|---|---|---|---|---|", f"| random strokes | {one['random']:.3f} | | | | |"]
         ends = [run["curve"][-1] for run in runs_of(one, "ppo")]
-        for kind, label in KINDS.items():
+        for kind, label in kinds.items():
             runs = runs_of(one, kind)
             scores = spread([run["score"] for run in runs], ".3f")
             calls, seconds, updates, _ = np.median([run["curve"][-1] for run in runs], 0)
@@ -271,11 +274,11 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
 
     from drawenv.scores import profile
 
-    size = (3.2 * len(results) + 3.2, 6)
+    kinds, size = kinds_of(results), (3.2 * len(results) + 3.2, 6)
     figure, axes = plt.subplots(2, len(results) + 1, figsize=size, layout="constrained")
     colors = dict(zip(KINDS, ("tab:red", "tab:purple", "tab:orange", "tab:cyan", "tab:blue"), strict=True))
     for (upper, lower), (task, one) in zip(axes.T, results.items(), strict=False):
-        for kind, label in KINDS.items():
+        for kind, label in kinds.items():
             color, curves = colors[kind], [np.array(run["curve"]) for run in runs_of(one, kind)]
             for panel, column in ((upper, 0), (lower, 1)):
                 if column == 0 and kind.startswith("drawer"):  # all its calls come before the first picture
@@ -294,7 +297,7 @@ def draw_figure(results: dict[str, dict], path: Path) -> None:
     for panel in axes[:, 0]:
         panel.set_ylabel("mean squared error, validation")
     at = np.linspace(0, 1, 201)
-    for kind, label in KINDS.items():
+    for kind, label in kinds.items():
         shares = profile(scores_of(results, kind), at)
         axes[0, -1].plot(at, shares, color=colors[kind], label=label)
     axes[0, -1].set(title="all tasks", xlabel="score", ylabel="share of runs above it")
