@@ -5,12 +5,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 import drawenv
 from agents import Drawer, get_recipe
 from agents.baselines import CanvasVecEnv, Policy, hyperparameters, train_baseline
 from agents.baselines.vec_env import stacked_channels
+from agents.commands.train_baseline import TINY
 from agents.evaluate import evaluate
 from agents.train import train_drawer
 from agents.weights import write_config
@@ -111,6 +113,19 @@ def test_ppo_learns_and_goes_on(tmp_path):
     (tmp_path / "training.before.pt").unlink()
     with pytest.raises(ValueError, match="damaged"):
         train_baseline("ppo", recipe, {**options, "n_timesteps": 50_000}, tmp_path)
+
+
+def test_sac_goes_on(tmp_path):
+    options = {**hyperparameters(RECIPE.env, "sac"), **TINY["sac"]}
+    torn = train_baseline("sac", RECIPE, options, tmp_path)
+    before = load_file(tmp_path / "policy.safetensors")
+    assert train_baseline("sac", RECIPE, options, tmp_path)["mse"] == torn["mse"]  # a finished one stays
+    after = load_file(tmp_path / "policy.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    last = train_baseline("sac", RECIPE, {**options, "n_timesteps": 1_024}, tmp_path)
+    assert last["steps"] == 1_024 and last["seconds"] > torn["seconds"]
+    with pytest.raises(ValueError, match="of another policy"):
+        train_baseline("ppo", RECIPE, {**hyperparameters(RECIPE.env), **TINY["ppo"]}, tmp_path)
 
 
 def test_reinforce_learns_and_goes_on(tmp_path):

@@ -44,8 +44,8 @@ def hyperparameters(env_id: str, algorithm: Algorithm = "ppo", path: Path | None
 
     Args:
         env_id: of the environment.
-        algorithm: whose file beside this one is read
-        path: unless another is given.
+        algorithm: a key of ``ALGORITHMS``.
+        path: of the file; that of the algorithm beside this module if None.
 
     Raises:
         ValueError: the file is no YAML mapping.
