@@ -9,6 +9,7 @@ No recording came with its notes: the drawer learns through an imitation of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from math import erf
@@ -21,6 +22,7 @@ from agents.recipes import CanvasOptions, DrawerOptions, LossOptions, Recipe, Tr
 from drawenv import ActionSpec, ArrayTargets, Drawing, Parameter, Renderer, Targets, register
 from drawenv.compiled import compiled
 from drawenv.drawing import draw_kept
+from drawenv.metrics import squared_error
 from drawenv.targets import TARGETS
 
 RATE = 16_000  # samples/s
@@ -30,6 +32,7 @@ RANGE = 48.0  # dB from black to white
 DECAY = 12.0  # dB/s that a note loses
 TIMBRE = 6.0 * np.arange(6)  # dB that each partial is below the first
 PERIODS = 4.45  # standard deviation of the window: a semitone off, a tone is 12 dB weaker
+LOUDER = 24  # of 255, 4.5 dB: by so much a note's level rises where it is struck again
 _LOSS = DECAY * np.log(10) / 20  # 1/s
 
 
@@ -113,10 +116,46 @@ def _shown(level: np.ndarray) -> np.ndarray:
 
 
 def notes_of(drawing: Drawing) -> list[Note]:
-    """The notes of a drawing, on the nearest keys; what is over within 20 ms is none."""
+    """The notes of a drawing, on the nearest keys; what is over within 20 ms is none. If the drawing knows
+    what it was made of, notes that are struck again in it are two.
+    """
     parts = _physical(drawing.renderer.action_spec.to_physical(drawing.actions))
     rows = zip(*(part.tolist() for part in parts), strict=True)
-    return sorted(Note(s, n, round(p), v) for s, n, p, v in rows if n > 0.02)
+    notes = sorted(Note(s, n, round(p), v) for s, n, p, v in rows if n > 0.02)
+    return notes if drawing.picture is None else struck_again(notes, drawing.picture)
+
+
+def struck_again(notes: list[Note], level: np.ndarray) -> list[Note]:
+    """Notes as two where their tone becomes louder, if the synthesiser then sounds more like a recording.
+
+    A drawer does not find that by itself: either half alone is worse than the whole.
+    """
+    renderer = NoteRenderer()
+
+    def error(some: list[Note]) -> int:
+        actions = renderer.action_spec.to_action(actions_of(some)).clip(-1, 1)
+        return int(squared_error(Drawing(actions, renderer).render()[None], level[None])[0])
+
+    frame, todo, kept = SECONDS / level.shape[1], list(notes), []
+    best = error(notes)
+    while todo:
+        note = todo.pop(0)
+        end, row = note.start + note.length, level[round(LOWEST + 63 - note.pitch)].astype(int)
+        for k in range(math.ceil(note.start / frame) + 1, math.floor(end / frame) - 1):
+            if row[k + 1] < row[k] + LOUDER:
+                continue
+            halves = [
+                [note._replace(length=over - note.start), note._replace(start=at, length=end - at)]
+                for over in frame * np.array([k - 0.5, k, k + 0.5])
+                for at in frame * np.array([k + 0.5, k + 1, k + 1.5])
+            ]
+            errors = [error([*kept, *two, *todo]) for two in halves]
+            if min(errors) < best:
+                best, (note, second) = min(errors), halves[int(np.argmin(errors))]
+                todo = [second, *todo]
+                break
+        kept.append(note)
+    return sorted(kept)
 
 
 def actions_of(notes: Sequence[Note]) -> np.ndarray:

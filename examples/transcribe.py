@@ -19,10 +19,10 @@ from scipy.signal import resample_poly
 
 from agents import Drawer
 from agents.commands.common import run
-from examples.melody import RANGE, RATE, SECONDS, TIMBRE, Note, notes_of, sound, spectrogram
+from examples.melody import LOUDER, LOWEST, RANGE, RATE, SECONDS, TIMBRE, Note, notes_of, sound, spectrogram
 
 
-def transcribe(drawer, audio: np.ndarray, effort: int = 2) -> list[Note]:
+def transcribe(drawer, audio: np.ndarray, effort: int = 4) -> list[Note]:
     """The notes of a recording, float ``[samples]`` at ``RATE``, four seconds at a time."""
     piece, notes = round(SECONDS * RATE), []
     pieces = [audio[at : at + piece] for at in range(0, len(audio), piece)]
@@ -33,7 +33,9 @@ def transcribe(drawer, audio: np.ndarray, effort: int = 2) -> list[Note]:
             before = [i for i, other in enumerate(notes) if other.pitch == note.pitch]
             if before and note.start - k * SECONDS < 0.1:
                 last = notes[before[-1]]
-                if abs(last.start + last.length - note.start) < 0.1:  # it goes on
+                row = round(LOWEST + 63 - note.pitch)
+                louder = int(level[row, 0]) - int(levels[k - 1][row, -1]) >= LOUDER
+                if abs(last.start + last.length - note.start) < 0.1 and not louder:  # it goes on
                     notes[before[-1]] = last._replace(length=note.start + note.length - last.start)
                     continue
             notes.append(note)
@@ -94,7 +96,7 @@ class Arguments:
     """A MIDI file for a recording; a WAV file for notes."""
     weights: Path = Path(__file__).parent / "weights/melody"
     """Folder of weights."""
-    effort: int = 2
+    effort: int = 4
     """Rounds in which each note is found anew, the others in place."""
 
 

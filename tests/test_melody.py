@@ -1,5 +1,6 @@
 """Music as drawing: the renderer's spectrograms are those of its sound, and notes come back as MIDI."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,18 @@ def test_notes_are_their_drawing(rng):
     for note, again in zip(notes, notes_of(drawing(notes)), strict=True):
         assert again == pytest.approx(note, abs=1e-3)
     assert notes_of(drawing([Note(1.0, 0.0, 60, -3.0)])) == []
+
+
+def test_notes_struck_again_are_two():
+    """As one they are drawn; the recording tells."""
+    again = [Note(0.5, 0.45, 60, -3.0), Note(1.0, 0.45, 60, -3.0), Note(1.0, 0.45, 72, -6.0)]
+    whole = drawing([Note(0.5, 0.95, 60, -3.0), Note(1.0, 0.45, 72, -6.0)])
+    assert len(notes_of(whole)) == 2
+    found = notes_of(replace(whole, picture=spectrogram(sound(again))))
+    assert [note.pitch for note in found] == [60, 60, 72]
+    np.testing.assert_allclose([note.start for note in found], [0.5, 1.0, 1.0], atol=0.05)
+    lower = [Note(0.5, 0.95, 72, -6.0), Note(1.0, 0.45, 60, -3.0)]  # its overtone makes the other louder
+    assert len(notes_of(replace(drawing(lower), picture=spectrogram(sound(lower))))) == 2
 
 
 def test_weights_transcribe(rng):
