@@ -202,8 +202,11 @@ def test_baselines(weights, algorithm, tmp_path):
     options = ("--agent", algorithm, "--weights", tmp_path, "--json")
     result = json.loads(script("evaluate", *debug, *options).stdout)
     assert result["agent"] == algorithm and result["mse"] > 0 and result["mse_canvas"] is None
-    done = script("evaluate", "quickstart", "--agent", algorithm, "--weights", weights, code=2)
+    done = script("evaluate", "quickstart", "--agent", "ppo", "--weights", weights, code=2)
     assert "holds no policy" in done.stderr
+    other = "sac" if algorithm == "ppo" else "ppo"
+    done = script("evaluate", "quickstart", "--agent", other, "--weights", tmp_path, code=2)
+    assert f"holds a policy of {algorithm}, not of {other}" in done.stderr
     assert "slides over pages" in script(f"train_{algorithm}", "sketch-10", code=2).stderr
 
 

@@ -81,7 +81,7 @@ class Policy:
         channels = renderer.channels + (recipe.hint or [renderer.shown])[0] + 1
         picture = Box(0, 255, (channels, recipe.size, recipe.size), np.uint8)  # as CanvasVecEnv's
         options = policy_options(config["hyperparameters"])
-        options["use_sde"] = config["hyperparameters"].get("use_sde", False)
+        options["use_sde"] = config["hyperparameters"].get("use_sde", False)  # SB3 adds it to these
         make = SACPolicy if config.get("algorithm") == "sac" else ActorCriticCnnPolicy
         policy = make(picture, renderer.action_spec.box, lambda _: 0.0, **options)
         load_weights(policy, folder / "policy.safetensors")

@@ -111,8 +111,11 @@ def make_agent(arguments: Arguments, device):
     get_recipe(arguments.recipe)
     if arguments.agent in ("ppo", "sac"):
         from ..baselines import Policy
+        from ..weights import read_config
 
         folder = arguments.weights or Path("runs") / f"{arguments.agent}-{arguments.recipe}"
+        if (made := read_config(folder).get("algorithm", "ppo")) != arguments.agent:
+            raise ValueError(f"{folder} holds a policy of {made}, not of {arguments.agent}")
         return Policy.from_pretrained(folder, device)
     drawer = Drawer.from_pretrained(arguments.weights or arguments.recipe, device)
     drawer = drawer.with_recipe(**given(arguments, OF_RECIPE))
