@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from drawenv.targets.base import ArrayTargets
 from drawenv.targets.mnist import load_mnist
-from drawenv.targets.omniglot import load_omniglot
+from drawenv.targets.omniglot import load_omniglot, widened
 from drawenv.targets.sketches import load_sketches
 from drawenv.targets.symbols import Symbols
 
@@ -44,7 +44,7 @@ def _sheets(
     for i, at in zip(
         rng.integers(len(cells), size=pages * across**2), np.ndindex(pages, across, across), strict=True
     ):
-        cell = Image.fromarray(cells[i, 0]).filter(ImageFilter.MaxFilter(rng.choice(lines) - 2))
+        cell = widened(Image.fromarray(cells[i, 0]), rng.choice(lines))
         page, top, left = at[0], at[1] * side, at[2] * side
         sheets[page, 0, top : top + side, left : left + side] = cell.resize(
             (side, side), Image.Resampling.BILINEAR

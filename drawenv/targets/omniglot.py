@@ -30,9 +30,14 @@ def _in_split(name: str, split: str) -> bool:
     return split == ("val" if name[-2:] in _VALIDATION_DRAWERS else "train")
 
 
+def widened(ink: Image.Image, line: int) -> Image.Image:
+    """Lines 3 px wide, ``line`` px wide: an odd number from 3. Pillow 12.3 dies of a filter of one pixel."""
+    return ink.filter(ImageFilter.MaxFilter(line - 2)) if line > 3 else ink
+
+
 def _picture(data: bytes, size: int, line: int) -> np.ndarray:
     ink = Image.open(io.BytesIO(data)).convert("L").point(lambda v: 255 - v)
-    ink = ink.filter(ImageFilter.MaxFilter(line - 2))
+    ink = widened(ink, line)
     return np.asarray(ink.resize((size, size), Image.Resampling.BILINEAR))
 
 
