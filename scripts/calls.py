@@ -13,13 +13,13 @@ from agents.commands.common import Device, prepare, progress, provenance, run
 from drawenv.files import write_whole
 
 BATCH = 64  # calls at least
-CALLS = tuple(BATCH * 4**k for k in range(6))  # to 65,536
-STEPS = 1_024  # of every fit: the longest has never seen a stroke twice
+CALLS = tuple(BATCH * 4**k for k in range(8))  # to 1,048,576
+STEPS = 1_024  # of a fit at least: those on more than 65,536 calls see each stroke once
 
 
 @dataclass
 class Arguments:
-    """Fits canvas networks on 64 to 65,536 calls, in equally many steps; run again, it adds what is missing.
+    """Fits canvas networks on 64 to 1,048,576 calls; run again, it adds what is missing.
 
     Their error is that on random strokes they never saw, as a share of what changing nothing would cost.
     """
@@ -95,7 +95,8 @@ def main(arguments: Arguments) -> None:
                 for seed in range(seeds):
                     bar.update(task, advance=1, note=f"{recipe.env}, {calls} calls")
                     if seed >= len(errors):
-                        errors.append(error_after(recipe, calls, steps, seed, device))
+                        each = steps if debug else max(steps, calls // BATCH)
+                        errors.append(error_after(recipe, calls, each, seed, device))
                         arguments.out.parent.mkdir(parents=True, exist_ok=True)
                         write_whole(arguments.out, json.dumps(results) + "\n")
     for name, rows in results["renderers"].items():

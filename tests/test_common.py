@@ -53,12 +53,12 @@ def test_calls(tmp_path, capsys):
     options = calls.Arguments(("hollow",), out=tmp_path / "c.json", figure=tmp_path / "c.png", preset="debug")
     calls.main(options)
     rows = json.loads((tmp_path / "c.json").read_text())["renderers"]["HollowRectangleCanvas-v0"]
-    assert list(rows) == ["64", "256", "1024", "4096", "16384", "65536"]
+    assert list(rows) == ["64", "256", "1024", "4096", "16384", "65536", "262144", "1048576"]
     assert all(len(errors) == 1 and 0 < errors[0] < 10 for errors in rows.values())
     assert rows["64"] != rows["256"] and (tmp_path / "c.png").stat().st_size > 1000
     calls.main(options)
     assert json.loads((tmp_path / "c.json").read_text())["renderers"]["HollowRectangleCanvas-v0"] == rows
-    assert "65536: " in capsys.readouterr().out
+    assert "1048576: " in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"c\.json holds results of other settings"):
         calls.main(replace(options, preset="full"))
 
