@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from drawenv import ENV_IDS, ActionSpec, BezierRenderer, Parameter, Renderer, check_renderer
-from examples import melody, pillow_renderer
+from examples import melody, pygame_renderer
 
 
 class Square(Renderer):
@@ -112,7 +112,7 @@ def test_ours_have_no_fault(name):
     check_renderer(gym.make(name).get_wrapper_attr("renderer"))
 
 
-@pytest.mark.parametrize("kind", [Square, melody.NoteRenderer, pillow_renderer.EllipseRenderer])
+@pytest.mark.parametrize("kind", [Square, melody.NoteRenderer, pygame_renderer.EllipseRenderer])
 def test_examples_have_no_fault(kind):
     check_renderer(kind())
 

@@ -98,7 +98,7 @@ def test_draw_good_ones_and_name_bad_ones(weights, picture, tmp_path):
         assert sheet.size == (128, 256)  # named four times, drawn once
 
 
-@pytest.mark.parametrize("recipe", ["plans", "prism", "hollow", "examples.pillow_renderer:RECIPE"])
+@pytest.mark.parametrize("recipe", ["plans", "prism", "hollow", "examples.pygame_renderer:RECIPE"])
 def test_boxes_and_foreign_shapes_from_training_to_drawing(recipe, tmp_path):
     """The other renderers, someone else's among them, by the same commands."""
     out = tmp_path / "run"
@@ -134,7 +134,7 @@ def test_boxes_and_foreign_shapes_from_training_to_drawing(recipe, tmp_path):
 
 def test_unknown_module_or_environment():
     assert "no recipe 'nowhere:RECIPE'" in script("train_canvas", "nowhere:RECIPE", code=2).stderr
-    assert "is no Recipe" in script("train_canvas", "examples.pillow_renderer:partial", code=2).stderr
+    assert "is no Recipe" in script("train_canvas", "examples.pygame_renderer:partial", code=2).stderr
 
 
 def test_digits_in_color(data, tmp_path):
@@ -307,7 +307,7 @@ def test_train_on_a_folder_of_pictures(tmp_path):
     for k in range(5):
         Image.new("RGB", (40, 30), (200, 40 * k, 10)).save(folder / f"{k}.png")
     options = ("--preset", "debug", "--targets", folder, "--threads", 1)
-    ellipses = "examples.pillow_renderer:RECIPE"
+    ellipses = "examples.pygame_renderer:RECIPE"
     script("train_drawer", ellipses, *options, "--train.pictures", 64, "--out", out)
     result = json.loads(script("evaluate", ellipses, "--weights", out, "--images", folder, "--json").stdout)
     assert result["n"] == 5 and result["recipe"] == "ellipses" and result["mse_blank"] > 0.1

@@ -1,13 +1,13 @@
-"""A renderer of your own: Pillow's ImageDraw, which knows nothing of drawenv, paints rotated ellipses.
+"""A renderer of your own: pygame, which knows nothing of drawenv, paints rotated ellipses.
 
-python scripts/train_drawer.py examples.pillow_renderer:RECIPE --out runs/ellipses
-python scripts/evaluate.py examples.pillow_renderer:RECIPE --weights runs/ellipses --sheet ellipses.png
+python scripts/train_drawer.py examples.pygame_renderer:RECIPE --out runs/ellipses
+python scripts/evaluate.py examples.pygame_renderer:RECIPE --weights runs/ellipses --sheet ellipses.png
 """
 
 from functools import partial
 
 import numpy as np
-from PIL import Image, ImageDraw
+import pygame
 
 from agents.recipes import CanvasOptions, LossOptions, Recipe, TrainOptions
 from drawenv import ActionSpec, Parameter, Renderer, register
@@ -38,10 +38,12 @@ class EllipseRenderer(Renderer):
             points = (
                 (w / 2 * circle.real + 0.5j * h * circle.imag) * np.exp(1j * np.radians(turn)) + x + 1j * y
             )
-            image = Image.fromarray(np.ascontiguousarray(picture.transpose(1, 2, 0)))
-            outline = [(p.real, p.imag) for p in points * (picture.shape[1] / 64)]
-            ImageDraw.Draw(image).polygon(outline, tuple(lab_to_rgb(lab).astype(int)))
-            picture[:] = np.asarray(image).transpose(2, 0, 1)
+            side = picture.shape[1]  # pygame has no soft edges: it draws eight times as large
+            shape = pygame.Surface((8 * side, 8 * side), depth=32)
+            pygame.draw.polygon(shape, "white", [(p.real, p.imag) for p in points * (side / 8)])
+            share = pygame.surfarray.array_red(pygame.transform.smoothscale(shape, (side, side))).T / 255
+            color = lab_to_rgb(lab)[:, None, None]
+            picture[:] = np.rint(picture + share * (color - picture))
 
     def to_svg(self, actions):
         return "\n".join(
@@ -64,7 +66,7 @@ class Ellipses(Scenes):
 TARGETS["ellipses"] = partial(load_scenes, kind=Ellipses)
 register("EllipseCanvas-v0", EllipseRenderer, targets="ellipses")
 RECIPE = Recipe(
-    "ellipses", env="examples.pillow_renderer:EllipseCanvas-v0", targets="ellipses", strokes=3, size=32,
+    "ellipses", env="examples.pygame_renderer:EllipseCanvas-v0", targets="ellipses", strokes=3, size=32,
     canvas=CanvasOptions(dots=16, steps=6_200), loss=LossOptions(step_weight=0.3, blur_until=0.3),
     train=TrainOptions(pictures=100_000, batch=32),
 )  # fmt: skip
