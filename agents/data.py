@@ -83,21 +83,17 @@ def any_width(pictures: Tensor) -> Tensor:
     return torch.cat([thin, thick, thicker, rest])
 
 
-TURN, SHEAR = 0.35, 0.2  # radians, and a share, at most
-
-
-def augmented(pictures: Tensor, mirror: bool, much: float = 1.0) -> Tensor:
+def augmented(pictures: Tensor, mirror: bool) -> Tensor:
     """Pictures ``[B, C, H, W]`` each turned, scaled, sheared and shifted a little at random.
 
     Args:
         pictures: in [0, 1].
         mirror: also mirrored and turned by quarters: an unseen alphabet's strokes look like the
             known ones' from another side.
-        much: 1: by up to 20 degrees, a fifth, a fifth and a twelfth.
     """
     n, device = len(pictures), pictures.device
-    u = (torch.rand(5, n, device=device) * 2 - 1) * much
-    turn, scale, shear, shift = u[0] * TURN, torch.exp(u[1] * 0.2), u[2] * SHEAR, u[3:5] * 0.08
+    u = torch.rand(5, n, device=device) * 2 - 1
+    turn, scale, shear, shift = u[0] * 0.35, torch.exp(u[1] * 0.2), u[2] * 0.2, u[3:5] * 0.08
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
     linear = torch.stack([cos, shear - sin, sin, cos], 1).view(n, 2, 2)
     if mirror:
@@ -159,7 +155,7 @@ class Pictures(Dataset):
             return Batch(hint, target, self.before)
         pictures, *symbols = (to_unit(targets, self.device) for _, targets in parts)
         if data.augment:
-            pictures = augmented(pictures, done < data.mirror_until, data.augment)
+            pictures = augmented(pictures, mirror=done < data.mirror_until)
         if data.widths:
             pictures = any_width(pictures)
         pictures = torch.cat([pictures, *symbols])
@@ -185,7 +181,7 @@ class Pictures(Dataset):
 
 
 def random_crop(
-    pictures: np.ndarray, side: int, rng: np.random.Generator, spread: float = 0.35, augment: float = 0.0
+    pictures: np.ndarray, side: int, rng: np.random.Generator, spread: float = 0.35
 ) -> np.ndarray:
     """A part of a picture with ink in it, mirrored, turned by quarters and scaled at random.
 
@@ -194,7 +190,6 @@ def random_crop(
         side: of the part in pixels.
         rng: of the choice.
         spread: of the logarithm of the scale.
-        augment: how much it is also turned and sheared, see ``DataOptions.augment``.
 
     Returns:
         uint8 ``[side, side]``.
@@ -202,23 +197,15 @@ def random_crop(
     Raises:
         ValueError: the pictures have almost no ink.
     """
-    wide = round(1.5 * side) if augment else side  # however it is turned, it shows only what was there
     for _ in range(10_000):
         picture = pictures[rng.integers(len(pictures)), 0]
         zoom = np.exp(rng.uniform(-spread, spread))
-        cut = min(round(wide * zoom), *picture.shape)
+        cut = min(round(side * zoom), *picture.shape)
         top, left = (rng.integers(across - cut + 1) for across in picture.shape)
         part = picture[top : top + cut, left : left + cut]
         if part.mean() < 255 * INK:
             continue
-        image = Image.fromarray(part).resize((wide, wide), Image.Resampling.BILINEAR)
-        if augment:
-            turn, shear = rng.uniform(-augment, augment, 2) * (TURN, SHEAR)
-            linear = np.array([[np.cos(turn), shear - np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-            first = wide / 2 - linear.sum(1) * side / 2  # the middle stays where it is
-            affine = tuple(np.column_stack([linear, first]).ravel())
-            image = image.transform((side, side), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
-        part = np.asarray(image)
+        part = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BILINEAR))
         part = np.rot90(part, int(rng.integers(4)))
         return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
     raise ValueError("the pictures to draw have almost no ink (light on black)")
@@ -246,10 +233,7 @@ class Crops:
     def _phases(self) -> Generator[list, Any, None]:
         size, stride = self.recipe.size, self.recipe.stride
         while True:
-            inks = [
-                random_crop(self.pictures, self.side, self.rng, augment=self.recipe.data.augment)
-                for _ in range(self.crops)
-            ]
+            inks = [random_crop(self.pictures, self.side, self.rng) for _ in range(self.crops)]
             strokes: list[np.ndarray | None] = [None] * len(inks)
             for level, least in self.recipe.levels:
                 pages = [

@@ -89,8 +89,8 @@ class DataOptions:
     """Of translations: how many times smaller than the picture its windows are, and how often enlarged."""
     symbols: float = 0.0
     """Share of each batch that is built-in symbols."""
-    augment: float = 0.0
-    """How much pictures are turned, scaled, sheared and shifted at random, see ``agents.data.augmented``."""
+    augment: bool = False
+    """Turn, scale, shear and shift pictures a little at random."""
     widths: bool = False
     """Make the lines of some pictures thinner or thicker."""
     mirror_until: float = 0.0
@@ -236,8 +236,6 @@ class Recipe:
         made: dict[str, Any] = _tuples(values)
         if "glimpse" in made.get("drawer", {}):
             groups["drawer"] = OldDrawerOptions
-        if "augment" in made.get("data", {}):  # older weights say yes or no
-            made["data"]["augment"] = float(made["data"]["augment"])
         for name, group in groups.items():
             made[name] = group(**made.get(name, {}))
         return cls(**made)
@@ -260,7 +258,7 @@ _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
 _OMNIGLOT = Recipe(
     "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
     drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
-    data=DataOptions(symbols=0.25, augment=1.0, widths=True, mirror_until=0.7),
+    data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
