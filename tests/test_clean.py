@@ -122,6 +122,17 @@ def test_the_network_learns_to_clean_and_goes_on(tmp_path):
         torch.testing.assert_close(again.state_dict()[name], value)
 
 
+def test_processes_make_the_crops_that_one_does(tmp_path, monkeypatch):
+    """As they do for a GPU."""
+    networks = []
+    for forked in (False, True):
+        monkeypatch.setattr("agents.clean.forks", lambda device, forked=forked: forked)
+        torch.manual_seed(0)
+        networks.append(CleanNetwork(4))
+        fit_cleaner(networks[-1], page(256, 256)[None, None], 64, 0, tmp_path / f"{forked}.pt")
+    torch.testing.assert_close(*(network.state_dict() for network in networks))
+
+
 def test_some_crops_are_blank_paper():
     rng, pictures = np.random.default_rng(0), page(256, 256)[None, None]
     blank = [not dirty_crop(pictures, rng, 64)[1].any() for _ in range(200)]
