@@ -14,7 +14,8 @@ from drawenv.files import write_whole
 
 BATCH = 64  # calls at least
 CALLS = tuple(BATCH * 4**k for k in range(8))  # to 1,048,576
-STEPS = 1_024  # of a fit at least: those on more than 65,536 calls see each stroke once
+STEPS = 1_024  # of a fit on up to 65,536 calls, a batch each
+LARGE = 128  # calls in a batch of longer fits, which see each once: in colour, more steps of 64 end at 25 %
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Arguments:
     """debug: tiny networks, one seed."""
 
 
-def error_after(recipe, calls: int, steps: int, seed: int, device) -> float:
+def error_after(recipe, calls: int, steps: int, batch: int, seed: int, device) -> float:
     """Of a canvas network fitted on so many calls."""
     import torch
 
@@ -48,7 +49,7 @@ def error_after(recipe, calls: int, steps: int, seed: int, device) -> float:
 
     torch.manual_seed(seed)
     canvas, renderer = make_canvas(recipe).to(device), recipe.renderer()
-    fit_canvas(canvas, renderer, recipe.size, steps, batch=BATCH, seed=seed, calls=calls)
+    fit_canvas(canvas, renderer, recipe.size, steps, batch=batch, seed=seed, calls=calls)
     return canvas_error(canvas, renderer, recipe.size)
 
 
@@ -95,8 +96,9 @@ def main(arguments: Arguments) -> None:
                 for seed in range(seeds):
                     bar.update(task, advance=1, note=f"{recipe.env}, {calls} calls")
                     if seed >= len(errors):
-                        each = steps if debug else max(steps, calls // BATCH)
-                        errors.append(error_after(recipe, calls, each, seed, device))
+                        long = calls > BATCH * STEPS and not debug
+                        fit = (calls // LARGE, LARGE) if long else (steps, BATCH)
+                        errors.append(error_after(recipe, calls, *fit, seed, device))
                         arguments.out.parent.mkdir(parents=True, exist_ok=True)
                         write_whole(arguments.out, json.dumps(results) + "\n")
     for name, rows in results["renderers"].items():
