@@ -75,6 +75,7 @@ results: setup
 		$(EVALUATE) sketch-10 --order $$order --limit 32 --out results/sketch-10-$$order-32.json || exit 1; done
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
+	$(EVALUATE) sketch-10 --targets openmoji:test --effort 4 --price 2 --out results/sketch-10-on-openmoji-effort.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
 	# With AutoTrace: pip install pyautotrace
 	# $(EVALUATE) sketch-10 --agent autotrace --pens --out results/sketch-10-autotrace.json
