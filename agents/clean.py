@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,11 +54,11 @@ class CleanNetwork(nn.Module):
         self.down = nn.ModuleList(map(_Two, [8, *widths], widths))
         self.up = nn.ModuleList(_Two(w + v, v) for v, w in pairwise(widths))
         self.last = nn.Conv2d(width, 4, 3, padding=1)
+        cast(Any, self).to(memory_format=torch.channels_last)  # on processors a quarter faster
 
     def forward(self, x: Tensor) -> Tensor:
         full, x, seen = x[:, 1:], F.pixel_unshuffle(x, 2), []
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # a quarter faster
+        x = x.contiguous(memory_format=torch.channels_last)
         for level, layer in enumerate(self.down):
             x = layer(F.max_pool2d(x, 2) if level else x)
             seen.append(x)
