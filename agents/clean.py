@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +12,12 @@ import torch
 from scipy.ndimage import gaussian_filter, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from drawenv.middle_lines import inkiest
 from drawenv.targets.dirt import any_dirt, soiled
 
-from .data import WORKERS, forks, random_crop
+from .data import loaded, random_crop
 from .states import SAVES, load_state, save_state
 
 # Of the crops it learns from; of other sides so many as have as many pixels.
@@ -186,13 +185,8 @@ def fit_cleaner(
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         seen = state["crops"]
-    workers = min(WORKERS, os.cpu_count() or 1) if forks(device) else 0
-    batches = DataLoader(
-        _Crops(pictures, seed), None, sampler=range(seen // BATCH, -(-crops // BATCH)), num_workers=workers,
-        multiprocessing_context="fork" if workers else None,
-    )  # fmt: skip
     every = max(crops // SAVES // BATCH, 1) * BATCH
-    for dirty, wanted in batches:
+    for dirty, wanted in loaded(_Crops(pictures, seed), range(seen // BATCH, -(-crops // BATCH)), device):
         loss = F.binary_cross_entropy_with_logits(network(dirty.to(device)), wanted.to(device) / 255)
         optimizer.param_groups[0]["lr"] = LR * min(seen / BATCH / 200 + 0.01, 1.0, 1.5 * (1 - seen / crops))
         optimizer.zero_grad()

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
@@ -33,6 +33,13 @@ WORKERS = 4  # that make batches: for a GPU processes
 def forks(device: torch.device) -> bool:
     """Whether batches come from processes: a GPU would wait for them, and Linux forks them in no time."""
     return device.type == "cuda" and sys.platform == "linux"
+
+
+def loaded(batches: Dataset, order: Iterable[int], device: torch.device) -> DataLoader:
+    """Batches by their numbers, one after the other; on Linux a GPU gets them from processes of their own."""
+    workers = min(WORKERS, os.cpu_count() or 1) if forks(device) else 0
+    context = "fork" if workers else None
+    return DataLoader(batches, None, sampler=order, num_workers=workers, multiprocessing_context=context)
 
 
 class Batch(NamedTuple):
@@ -127,11 +134,7 @@ class Pictures(Dataset):
     def restart(self, seed: Seed) -> None:
         """Begin anew, with another seed."""
         self.seed = seed if isinstance(seed, tuple) else (seed,)
-        workers = min(WORKERS, os.cpu_count() or 1) if forks(self.device) else 0
-        self.batches = iter(DataLoader(
-            self, None, sampler=itertools.count(), num_workers=workers,
-            multiprocessing_context="fork" if workers else None,
-        ))  # fmt: skip
+        self.batches = iter(loaded(self, itertools.count(), self.device))
 
     def __getitem__(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Hints and targets of a batch, uint8 ``[k, C, H, W]``, those of one size together."""

@@ -31,15 +31,15 @@ class EllipseRenderer(Renderer):
         return np.full((n, 3, size, size), 255, np.uint8)
 
     def draw(self, canvas, actions):
-        circle = np.exp(2j * np.pi * np.arange(48) / 48)
+        circle, side = np.exp(2j * np.pi * np.arange(48) / 48), canvas.shape[-1]
+        shape = pygame.Surface((8 * side, 8 * side), depth=32)  # pygame has no soft edges: it draws larger
         for picture, (x, y, w, h, turn, *lab) in zip(
             canvas, self.action_spec.to_physical(actions), strict=True
         ):
             points = (
                 (w / 2 * circle.real + 0.5j * h * circle.imag) * np.exp(1j * np.radians(turn)) + x + 1j * y
             )
-            side = picture.shape[1]  # pygame has no soft edges: it draws eight times as large
-            shape = pygame.Surface((8 * side, 8 * side), depth=32)
+            shape.fill("black")
             pygame.draw.polygon(shape, "white", [(p.real, p.imag) for p in points * (side / 8)])
             share = pygame.surfarray.array_red(pygame.transform.smoothscale(shape, (side, side))).T / 255
             color = lab_to_rgb(lab)[:, None, None]

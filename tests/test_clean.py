@@ -126,7 +126,7 @@ def test_processes_make_the_crops_that_one_does(tmp_path, monkeypatch):
     """As they do for a GPU."""
     networks = []
     for forked in (False, True):
-        monkeypatch.setattr("agents.clean.forks", lambda device, forked=forked: forked)
+        monkeypatch.setattr("agents.data.forks", lambda device, forked=forked: forked)
         torch.manual_seed(0)
         networks.append(CleanNetwork(4))
         fit_cleaner(networks[-1], page(256, 256)[None, None], 64, 0, tmp_path / f"{forked}.pt")
