@@ -91,6 +91,8 @@ results: setup
 	for scenes in prisms-1 prisms-3 blocks-6; do \
 		$(EVALUATE) prism --targets $$scenes:test --out results/$$scenes.json || exit 1; \
 		$(EVALUATE) prism --targets $$scenes:test --effort 2 --out results/$$scenes-effort.json || exit 1; done
+	$(EVALUATE) prism --targets prisms-3:test --effort 32 --out results/prisms-3-most.json
+	$(EVALUATE) prism --targets blocks-6:test --effort 32 --price 1 --out results/blocks-6-most.json
 	$(BIN)/python scripts/reference.py mnist-4 --n 50 --starts 16 --steps 300 --out results/mnist-4-reference.json
 	for task in symbols digits; do \
 		$(BIN)/python scripts/reference.py agents.ablations:bench_$$task --n 20 --starts 8 --steps 300 \

@@ -22,6 +22,8 @@ from .improve import Strokes, useful_first
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
 NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
 REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
+FAR = 0.2  # of moves in one parameter, where it is not known what hides what; half of them go further
+START = 4  # rounds: where there are more, another start finds more than they do
 
 
 def plan(
@@ -37,7 +39,8 @@ def plan(
         before: the canvases to draw on, uint8 ``[B, C, H, W]``.
         strokes: how many.
         proposals: how many are judged for each that is drawn; 1 draws what the network says.
-        rounds: how often each stroke is redrawn, then nudged.
+        rounds: how often each stroke is redrawn, then nudged. Of eight rounds or more every ``START`` begin
+            anew, with other proposals; the best drawing stays.
         old: strokes to redraw; None to choose them first.
         price: squared error of a picture, values in [0, 1], that a stroke must save.
 
@@ -48,15 +51,23 @@ def plan(
         start = to_unit(before, code[0].device)
         actions, _, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
         return actions.cpu().numpy(), np.ones(actions.shape[:2], bool)
-    planner = Planner(network, renderer, Code(*code), before, price)
-    if old:
-        planner.actions, planner.keep = (part.copy() for part in old)
-    else:
-        planner.draw(strokes, proposals)
-    for _ in range(rounds):
-        planner.redraw(proposals)
-        planner.nudge(NUDGES)
-    return planner.actions, planner.keep
+    starts = 1 if old else max(rounds // START, 1)
+    planners = [Planner(network, renderer, Code(*code), before, price, seed) for seed in range(starts)]
+    for seed, planner in enumerate(planners):
+        if old:
+            planner.actions, planner.keep = (part.copy() for part in old)
+        else:
+            planner.draw(strokes, proposals)
+        for _ in range(seed, rounds, starts):
+            planner.redraw(proposals)
+            planner.nudge(NUDGES)
+    if starts == 1:
+        return planners[0].actions, planners[0].keep
+    best, each = np.argmin([planner.cost() for planner in planners], 0), np.arange(len(before))
+    return (
+        np.stack([planner.actions for planner in planners])[best, each],
+        np.stack([planner.keep for planner in planners])[best, each],
+    )
 
 
 class Planner:
@@ -92,6 +103,11 @@ class Planner:
         shown = np.ascontiguousarray(canvas[:, : self.renderer.shown])
         goal = np.repeat(self.goal[rows], len(canvas) // len(rows), 0)
         return squared_error(shown, goal).reshape(len(rows), -1)
+
+    def cost(self) -> np.ndarray:
+        """Squared error of the drawings, price included, int64 ``[B]``."""
+        shown = draw_kept(self.renderer, self.actions, self.keep, self.before)
+        return self.error(shown, np.arange(len(shown)))[:, 0] + self.price * self.keep.sum(1)
 
     @torch.no_grad()
     def propose(self, canvas: np.ndarray, rows: np.ndarray, left: int, state, proposals: int):
@@ -193,6 +209,11 @@ class Planner:
                 below, above = below | above, np.zeros_like(above)
             steps = self.rng.standard_normal((len(rows), TRIES, size), np.float32) * reach[rows, k]
             steps *= self.rng.random(steps.shape) < 0.5
+            if self.renderer.compose is None:  # a box may be right but for a face that another one hides
+                alone = steps[:, TRIES // 2 :]
+                alone[:] = 0
+                at = self.rng.integers(size, size=(*alone.shape[:2], 1))
+                np.put_along_axis(alone, at, FAR * self.rng.standard_cauchy(at.shape), 2)
             steps[:, 0] = move[rows, k]
             new = (old[:, k, None] + steps).clip(-1, 1)
             drawn = np.repeat(draw_kept(self.renderer, old, below, self.before[rows]), TRIES, 0)

@@ -8,12 +8,12 @@ from agents.canvas import to_unit
 from agents.drawer import DrawerNetwork
 from agents.imagine import RealCanvas, imagine
 from agents.improve import useful_strokes
-from agents.plan import Planner, plan
+from agents.plan import START, Planner, plan
 from agents.recipes import DrawerOptions
-from drawenv import BezierRenderer
+from drawenv import BezierRenderer, load_targets
 from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
-from drawenv.renderers import RectangleRenderer
+from drawenv.renderers import PrismRenderer, RectangleRenderer
 
 RENDERER = BezierRenderer(5.0)
 
@@ -37,6 +37,37 @@ def test_planned_drawings_are_never_worse(targets):
         best = error(*strokes)
     nothing = plan(network, RENDERER, network.encode(torch.zeros(8, 1, 64, 64)), blank, 4, 4, 1)
     assert not nothing[1].any()
+
+
+def test_more_rounds_begin_anew_and_the_best_drawing_stays(targets):
+    """Of every picture; the first start is what half of the rounds would have been."""
+    torch.manual_seed(0)
+    network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64).requires_grad_(False)
+    pixels = targets.mul(255).round().byte().numpy()
+    blank, code = RENDERER.blank(8, 64), network.encode(to_unit(pixels))
+
+    def cost(rounds):
+        actions, keep = plan(network, RENDERER, code, blank, 4, 4, rounds, price=2.0)
+        return squared_error(draw_kept(RENDERER, actions, keep, blank), pixels) + 2 * 255**2 * keep.sum(1)
+
+    one, two = cost(START), cost(2 * START)
+    assert (two <= one).all() and 0 < (two < one).sum() < len(one)
+
+
+def test_a_face_that_is_far_off_is_found(rng):
+    """Of three boxes one has one face anywhere. Moves in all parameters leave a third of the error."""
+    renderer = PrismRenderer()
+    true = renderer.action_spec.to_action(np.stack(load_targets("prisms-3:val", 32, renderer).shapes[:40]))
+    before, all_of_them = renderer.blank(40, 32), np.ones((40, 3), bool)
+    goal = draw_kept(renderer, true, all_of_them, before)[:, :9]
+    network = DrawerNetwork(renderer, DrawerOptions(width=16, hidden=32), 32).requires_grad_(False)
+    planner = Planner(network, renderer, network.encode(to_unit(goal)), before)
+    planner.actions, planner.keep = true.copy(), all_of_them
+    assert not planner.cost().any()
+    planner.actions[np.arange(40), 0, rng.integers(6, size=40)] = rng.uniform(-1, 1, 40)
+    wrong = planner.cost().mean()
+    planner.nudge(12)
+    assert planner.cost().mean() < 0.2 * wrong
 
 
 def test_redrawing_mends_a_stroke_that_went_wrong(targets):
@@ -98,6 +129,7 @@ def test_a_drawer_that_pays_for_strokes_decides_which_are_drawn(targets):
 
 
 def test_planning_pays_for_strokes(targets):
+    torch.manual_seed(0)
     network = DrawerNetwork(RENDERER, DrawerOptions(width=16, hidden=32), 64)
     pixels, before = (targets * 255).round().byte().numpy(), RENDERER.blank(len(targets), 64)
     counts = []
