@@ -20,7 +20,8 @@ from .draw import EFFORT, MOST, draw, draw_any_size
 from .drawer import DrawerNetwork, Network, make_network
 from .imagine import RealCanvas
 from .improve import Strokes, refine_strokes
-from .plan import PROPOSALS, plan
+from .page import moves_at_once
+from .plan import NUDGES, PROPOSALS, plan
 from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
 
 SHEET = "drawings.png"  # with which a training ends
@@ -207,8 +208,8 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
                 in colour, so is the picture, and never inverted; see ``read``.
             effort: rounds in which each stroke is taken away and drawn anew, the best of several proposals
                 under the real renderer; 0 is one pass of the network.
-            refine: gradient steps on the strokes through C after drawing; the better one under
-                the real renderer is kept.
+            refine: gradient steps on the strokes after drawing, through C, of a page of ink by the renderer's
+                own gradient; the better one under the real renderer is kept.
             invert: ``"auto"``, ``"yes"`` or ``"no"``: whether it is dark ink on light paper.
             strokes: at most, of a picture or a window; the recipe's if None.
             options: for sliding recipes ``scale``, ``stride``, ``order`` and ``report``: see
@@ -291,9 +292,12 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
+        # What is redrawn is a window of a page, which moves all of its strokes at once, if it can.
+        nudges = 0 if old is not None and moves_at_once(self.renderer) else NUDGES
         chosen = plan(
-            self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price
-        )
+            self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price,
+            nudges,
+        )  # fmt: skip
         if refine:
             # Windows overlap: strokes that move far leave their neighbours', which counted on them.
             real, lr = RealCanvas(self.renderer), 0.01 if self.recipe.stride else 0.04

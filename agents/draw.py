@@ -15,7 +15,7 @@ from drawenv.tasks.votes import from_all_sides
 
 from .canvas import CanvasNetwork
 from .improve import Strokes, useful_strokes
-from .page import Order, at_its_scale, draw_page, shrink
+from .page import Order, at_its_scale, draw_page, moves_at_once, shrink
 from .plan import PROPOSALS
 from .recipes import Recipe
 
@@ -108,7 +108,8 @@ def draw_any_size(
         agent: of a recipe that slides.
         ink: the picture.
         effort: rounds in which each stroke is redrawn.
-        refine: gradient steps on the strokes of each window in the last round.
+        refine: gradient steps on all strokes at once, by the renderer's own gradient; if that is not known,
+            on those of each window in the last round, through C.
         scale: how many times smaller the picture is drawn: above 1 for lines thicker than about 3 px, below
             for thinner ones; what suits them if None, see ``at_its_scale``.
         stride: the recipe's if None.
@@ -128,12 +129,15 @@ def draw_any_size(
     if not recipe.stride:
         raise ValueError(f"{recipe.name} draws a picture at once, not window by window")
 
+    at_once = agent.redraws and moves_at_once(agent.renderer)
+
     def choose(targets: np.ndarray, before: np.ndarray, old: Strokes | None, last: bool) -> Strokes:
-        rounds, steps = int(old is not None), refine if last else 0  # when the neighbours are in place
+        rounds, steps = int(old is not None), refine if last and not at_once else 0
         return agent.choose(targets, before, PROPOSALS if effort else 1, rounds, steps, strokes, old)
 
-    if not 0 <= effort <= MOST:
-        raise ValueError(f"effort must be from 0 to {MOST}, got {effort}")
+    for name, value in (("effort", effort), ("refine", refine)):
+        if not 0 <= value <= MOST:
+            raise ValueError(f"{name} must be from 0 to {MOST}, got {value}")
     least, most = (ink.size / MAX_PIXELS) ** 0.5, max(ink.shape)
     if scale is not None and not least <= scale <= most:
         raise ValueError(f"scale must be from {least:.2g} to {most} for this picture, got {scale}")
@@ -148,6 +152,7 @@ def draw_any_size(
     del ink  # likewise: the caller may have no use for it
     drawing = draw_page(
         choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
-        effort if agent.redraws else 0, order, recipe.size, recipe.price, sides, report, log,
+        effort if agent.redraws else 0, refine * at_once, order, recipe.size, recipe.price, sides, report,
+        log,
     )  # fmt: skip
     return replace(drawing, picture=seen)

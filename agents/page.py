@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from PIL import Image
 
-from drawenv import Drawing, Renderer
+from drawenv import BezierRenderer, Drawing, Renderer
 from drawenv.middle_lines import line_width
+from drawenv.settle import moved_curves
 
 from .imagine import CanvasFunction
 from .improve import Strokes, useful_strokes
@@ -28,10 +29,16 @@ SEEN = 1_024  # px: so large is a large picture seen at first
 SMALL = 48  # px: no picture is made smaller
 THIN, USUAL, WIDE = 1.5, 3.0, 4.5  # px: widths of lines
 CHUNK = 128  # windows drawn at a time at most, which bounds the memory
+STEPS = 25  # down the gradient of the page, after each round
 
 # Targets and canvases so far, uint8 [k, 1, side, side] both, the strokes that are to be redrawn, if any, and
 # whether it is for the last time.
 Choose = Callable[[np.ndarray, np.ndarray, Strokes | None, bool], Strokes]
+
+
+def moves_at_once(renderer: Renderer) -> bool:
+    """Whether all strokes of a page can be moved at once: they are curves of ink, whose gradient is known."""
+    return type(renderer) is BezierRenderer
 
 
 class Page:
@@ -163,6 +170,30 @@ class Page:
                 self._draw(self.own[row, column][2])
         return gone
 
+    def refine(self, steps: int) -> None:
+        """Move all windows' strokes at once, each within its window, down the gradient of the renderer's own
+        error on the page; see ``moves_at_once``.
+        """
+        windows = np.array(list(self.own))
+        actions, keep = self.drawn(windows)
+        top, left = (windows * self.stride).T[..., None]
+
+        def curves(actions: np.ndarray) -> np.ndarray:
+            every = [self.below, self.spec.shifted(self.enlarged(actions), left, top)[keep]]
+            page = cast(BezierRenderer, self.renderer)
+            return page.curves(np.clip(page.action_spec.to_action(np.concatenate(every)), -1, 1))
+
+        before, low, high = map(curves, (actions, np.full_like(actions, -1), np.ones_like(actions)))
+        moved = moved_curves(before, low, high, self.ink / np.float32(255), steps)
+        moved = moved[len(self.below) :, : len(self.spec)]
+        left, top = (np.broadcast_to(corner, keep.shape)[keep] for corner in (left, top))
+        within = self.spec.scaled(self.spec.shifted(moved, -left, -top), 64 / self.size)
+        actions[keep] = np.clip(self.spec.to_action(within), -1, 1)
+        self.own.clear()
+        self.canvas[:] = 0
+        self._draw(self.below)
+        self.paint(windows, actions, keep)
+
     @property
     def strokes(self) -> np.ndarray:
         """All that is drawn, physical values ``[k, n]`` in px of this page."""
@@ -236,7 +267,7 @@ def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> t
 
 def draw_page(
     choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
-    levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0,
+    levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0, refine: int = 0,
     order: Order = "phased", size: int = 64, price: float = 0.0, sides: tuple[int, ...] | None = None,
     report: Callable[[int, int], None] | None = None, log: list | None = None,
 ) -> Drawing:  # fmt: skip
@@ -249,7 +280,9 @@ def draw_page(
         stride: from one window of level 1 to the next in pixels.
         levels: for each pass how many times larger its windows are, and what a stroke
             must gain to be kept.
-        rounds: how often each window's strokes are redrawn, with its neighbours' in place.
+        rounds: how often each window's strokes are redrawn, with its neighbours' in place; before and after
+            each round all are moved at once, if they can be.
+        refine: further steps of that at the end.
         order: see ``Page.batches``.
         size: side of a window of level 1 in pixels.
         price: what a stroke must save of the squared error of such a window.
@@ -281,6 +314,9 @@ def draw_page(
                 done += len(windows)
                 if report:
                     report(done, total)
+            steps = STEPS * (rounds > 0) + refine * (turn == rounds)
+            if moves_at_once(renderer) and steps and page.own:
+                page.refine(steps)
         strokes = page.strokes
         if log is not None:
             log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]

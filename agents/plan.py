@@ -29,6 +29,7 @@ START = 4  # rounds: where there are more, another start finds more than they do
 def plan(
     network: Network, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
     proposals: int = 1, rounds: int = 0, old: Strokes | None = None, price: float = 0.0,
+    nudges: int = NUDGES,
 ) -> Strokes:  # fmt: skip
     """Choose strokes under the real renderer.
 
@@ -43,6 +44,7 @@ def plan(
             anew, with other proposals; the best drawing stays.
         old: strokes to redraw; None to choose them first.
         price: squared error of a picture, values in [0, 1], that a stroke must save.
+        nudges: small moves of each stroke in a round.
 
     Returns:
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
@@ -60,7 +62,7 @@ def plan(
             planner.draw(strokes, proposals)
         for _ in range(seed, rounds, starts):
             planner.redraw(proposals)
-            planner.nudge(NUDGES)
+            planner.nudge(nudges)
     if starts == 1:
         return planners[0].actions, planners[0].keep
     best, each = np.argmin([planner.cost() for planner in planners], 0), np.arange(len(before))

@@ -6,7 +6,7 @@ is kept or left out as a whole. The gradient is the real renderer's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -143,22 +143,70 @@ def settled(pens: Sequence[Pen], ink: np.ndarray, renderer: Renderer, steps: int
 
 
 def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) -> Sequence[Pen]:
-    """Adam, with steps that shrink to nothing; the best that was met."""
     if not pens:
         return pens
     splines = Splines(pens, widths)
-    owner, best, best_error = splines.owner.repeat(4), pens, np.inf
-    mean, square = np.zeros_like(splines.values), np.zeros_like(splines.values)
-    for step in range(steps + 1):
+    owner, low = splines.owner.repeat(4), np.full_like(splines.values, -np.inf)
+    if widths:
+        low[2 * splines.count :] = 0.5
+
+    def judge(values: np.ndarray) -> tuple[float, np.ndarray]:
+        splines.values = values
         error, by_stroke, _ = page_gradient(splines.strokes(), owner, target)
+        return error, splines.gradient(by_stroke)
+
+    splines.values = _descended(splines.values, low, np.where(low > 0, 64, np.inf), judge, steps)
+    return splines.made()
+
+
+def moved_curves(
+    curves: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, steps: int
+) -> np.ndarray:  # fmt: skip
+    """Curves of ink, each for itself but all at once, moved so that they show a picture better.
+
+    Args:
+        curves: x0 y0 x1 y1 x2 y2 thickness in px, float32 ``[n, 7]``.
+        low: limits of their values, likewise; where ``low`` is ``high`` nothing moves.
+        high: likewise.
+        target: the picture, float32 ``[H, W]`` in [0, 1].
+        steps: down the gradient.
+
+    Returns:
+        The best curves met, likewise; never worse than ``curves``.
+    """
+    each = np.arange(len(curves))
+
+    def judge(values: np.ndarray) -> tuple[float, np.ndarray]:
+        error, gradient, _ = page_gradient(values.astype(np.float32), each, target)
+        return error, gradient
+
+    return _descended(curves.astype(np.float64), low, high, judge, steps).astype(np.float32)
+
+
+def _descended(
+    values: np.ndarray, low: np.ndarray, high: np.ndarray,
+    judge: Callable[[np.ndarray], tuple[float, np.ndarray]], steps: int,
+) -> np.ndarray:  # fmt: skip
+    """Adam between limits, with steps that shrink to nothing; the best values that it met.
+
+    Args:
+        values: where to start.
+        low: limits, as large.
+        high: likewise.
+        judge: gives the error of values and its gradient.
+        steps: how many.
+    """
+    best, best_error = values, np.inf
+    mean, square = np.zeros_like(values), np.zeros_like(values)
+    for step in range(steps + 1):
+        error, gradient = judge(values)
         if error < best_error:
-            best, best_error = splines.made(), error
-        gradient = splines.gradient(by_stroke)
+            best, best_error = values, error
         mean += 0.2 * (gradient - mean)
         square += 0.05 * (gradient**2 - square)
         usual = np.sqrt(square / (1 - 0.95 ** (step + 1))) + 1e-8
-        splines.values -= STEP * (1 - step / (steps + 1)) * mean / (1 - 0.8 ** (step + 1)) / usual
-        splines.widths.clip(0.5, 64, out=splines.widths)
+        values = values - STEP * (1 - step / (steps + 1)) * mean / (1 - 0.8 ** (step + 1)) / usual
+        values = np.clip(values, low, high)
     return best
 
 

@@ -271,6 +271,27 @@ def test_refining_windows_never_makes_them_worse(drawer):
     )
 
 
+def test_all_strokes_of_a_page_move_at_once(rng):
+    """To less error, each within its window; what is below them stays where it is."""
+    ink = lines(150, 180)
+    page = Page(ink, RENDERER, below=np.array([[20, 21, 60, 21, 100, 21, 2]], np.float32))
+    windows = np.argwhere(page.inked)
+    actions = np.tile(SPEC.to_action(np.array([0, 21, 32, 21, 64, 21, 2], np.float32)), (len(windows), 3, 1))
+    actions = (actions + rng.normal(0, 0.1, actions.shape)).clip(-1, 1).astype(np.float32)
+    keep = rng.random(actions.shape[:2]) < 0.7
+    page.paint(windows, actions, keep)
+    before = squared_error(page.canvas[None], page.ink[None])[0]
+    page.refine(20)
+    moved, kept = page.drawn(windows)
+    np.testing.assert_array_equal(kept, keep)
+    np.testing.assert_array_equal(moved[~keep], actions[~keep])
+    assert np.abs(moved).max() <= 1 and np.abs(moved - actions)[keep].max() > 0.05
+    assert squared_error(page.canvas[None], page.ink[None])[0] < 0.8 * before
+    np.testing.assert_array_equal(page.strokes[0], [20, 21, 60, 21, 100, 21, 2])
+    again = Page(ink, RENDERER, below=page.strokes)
+    np.testing.assert_allclose(again.canvas.astype(int), page.canvas, atol=1)
+
+
 def test_windows_show_what_was_drawn(data):
     """The first phase's canvases are blank; later ones hold the ink drawn before, and only that."""
     windows = Windows(TINY, 1, torch.device("cpu"))
