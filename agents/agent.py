@@ -21,7 +21,7 @@ from .drawer import DrawerNetwork, Network, make_network
 from .imagine import RealCanvas
 from .improve import Strokes, refine_strokes
 from .page import moves_at_once
-from .plan import NUDGES, PROPOSALS, plan
+from .plan import FEW_NUDGES, NUDGES, PROPOSALS, plan
 from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
 
 SHEET = "drawings.png"  # with which a training ends
@@ -292,8 +292,8 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
-        # What is redrawn is a window of a page, which moves all of its strokes at once, if it can.
-        nudges = 0 if old is not None and moves_at_once(self.renderer) else NUDGES
+        # What is redrawn is a window of a page, and a page that can moves all of its strokes at once.
+        nudges = FEW_NUDGES if old is not None and moves_at_once(self.renderer) else NUDGES
         chosen = plan(
             self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price,
             nudges,

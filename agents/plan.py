@@ -21,6 +21,7 @@ from .improve import Strokes, useful_first
 
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
 NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
+FEW_NUDGES = 4  # so many where the gradient of the page does the rest
 REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
 FAR = 0.2  # of moves in one parameter, where it is not known what hides what; half of them go further
 START = 4  # rounds: where there are more, another start finds more than they do
