@@ -58,7 +58,9 @@ results: setup
 	$(EVALUATE) omniglot-4 --agent skeleton --out results/omniglot-4-skeleton.json
 	$(EVALUATE) omniglot-4 --targets mnist:test --out results/omniglot-4-on-mnist.json
 	$(EVALUATE) sketch-10 --out results/sketch-10.json
+	$(EVALUATE) sketch-10 --refine 50 --out results/sketch-10-refined.json
 	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
+	$(EVALUATE) sketch-10 --effort 2 --refine 50 --out results/sketch-10-effort-refined.json
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json

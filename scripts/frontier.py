@@ -16,7 +16,7 @@ from drawenv.files import write_whole
 
 # Rounds of redrawing and gradient steps after them.
 SETTINGS = (
-    (0, 0), (1, 0), (2, 0), (4, 0), (8, 0), (16, 0),
+    (0, 0), (1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (32, 0),
     (0, 10), (0, 50), (0, 200), (2, 10), (2, 50), (2, 200),
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ class Arguments:
     Times are of one picture in a batch of 100, or of one page; compare them within one run only.
     """
 
-    recipes: Annotated[tuple[str, ...], tyro.conf.Positional] = ("mnist-4", "omniglot-4", "sketch-10")
+    recipes: Annotated[tuple[str, ...], tyro.conf.Positional] = ("mnist-4", "omniglot-4", "sketch-10", "prism")
     """Names of recipes with weights."""
     n: int = 500
     """Test pictures, evenly from all of them; of pages a fiftieth."""
