@@ -38,7 +38,7 @@ class Arguments:
     """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass. From 8 on every four
     begin anew, and the best drawing stays; not so of pages."""
     refine: int = 0
-    """Gradient steps on the strokes after drawing; of pages 50 cost little and gain a third."""
+    """Gradient steps on the strokes after drawing; with effort they gain little."""
     invert: Literal["auto", "yes", "no"] = "auto"
     """Whether pictures are dark ink on paper; auto decides by their brightness."""
     lines: Literal["auto", "yes", "no"] = "auto"
