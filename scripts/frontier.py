@@ -28,7 +28,9 @@ class Arguments:
     Times are of one picture in a batch of 100, or of one page; compare them within one run only.
     """
 
-    recipes: Annotated[tuple[str, ...], tyro.conf.Positional] = ("mnist-4", "omniglot-4", "sketch-10", "prism")
+    recipes: Annotated[tuple[str, ...], tyro.conf.Positional] = (
+        "mnist-4", "omniglot-4", "sketch-10", "prism",
+    )  # fmt: skip
     """Names of recipes with weights."""
     n: int = 500
     """Test pictures, evenly from all of them; of pages a fiftieth."""

@@ -37,7 +37,7 @@ class Arguments:
     effort: int = 0
     """Rounds in which each stroke is drawn anew, the others in place; 0 is one pass."""
     refine: int = 0
-    """Gradient steps on the strokes after drawing, through C; of pages of ink by the renderer's own gradient."""
+    """Gradient steps on the strokes after drawing: through C, or the renderer's own of pages of ink."""
     json: bool = False
     """Print one JSON object and nothing else on standard output."""
     out: Path | None = None
