@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,17 +14,19 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from drawenv import Drawing
 from drawenv.targets.pictures import read_channels, squares
+from drawenv.tasks.rooms import draw_rooms
 
 from . import weights
 from .canvas import CanvasNetwork, make_canvas, resized
 from .clean import CleanNetwork, clean
 from .draw import EFFORT, MOST, draw, draw_any_size
-from .drawer import DrawerNetwork, Network, make_network
+from .drawer import DrawerNetwork, make_network
 from .imagine import RealCanvas
-from .improve import Strokes, refine_strokes
+from .improve import Strokes, refine_strokes, stacked
 from .page import moves_at_once
 from .plan import FEW_NUDGES, NUDGES, PROPOSALS, plan
 from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
+from .rooms import RoomNetwork, see_rooms
 
 SHEET = "drawings.png"  # with which a training ends
 
@@ -38,17 +42,21 @@ class Drawer(ModelHubMixin):
         canvas: the canvas network C.
         renderer: the real renderer R.
         cleaner: of pages, if its recipe wants them cleaned first.
+        rooms: what sees the rooms of floor plans, if its recipe draws them.
         config: how the weights were made, and what they measured.
         sheet: a PNG of drawings that their training ended with, if it is known.
     """
 
     sheet: bytes | None = None
+    redraws = True
 
     def __init__(
-        self, recipe: Recipe, network: Network, canvas: CanvasNetwork, config: dict | None = None,
-        cleaner: CleanNetwork | None = None,
+        self, recipe: Recipe, network: DrawerNetwork, canvas: CanvasNetwork, config: dict | None = None,
+        cleaner: CleanNetwork | None = None, rooms: RoomNetwork | None = None,
     ):  # fmt: skip
-        self.recipe, self.network, self.canvas, self.cleaner = recipe, network, canvas, cleaner
+        self.recipe, self.network, self.canvas = recipe, network, canvas
+        self.cleaner, self.rooms = cleaner, rooms
+        self._last: tuple[bytes, list[Drawing]] = b"", []
         self.renderer = recipe.renderer()
         self.config = config or {"version": weights.VERSION, "recipe": recipe.as_dict()}
 
@@ -57,19 +65,22 @@ class Drawer(ModelHubMixin):
         """An untrained drawer for a recipe."""
         canvas = make_canvas(recipe)
         cleaner = CleanNetwork(recipe.clean.width) if recipe.clean.crops else None
-        return cls(recipe, make_network(recipe), canvas, cleaner=cleaner)
+        rooms = RoomNetwork(recipe.rooms.width) if recipe.rooms.plans else None
+        return cls(recipe, make_network(recipe), canvas, None, cleaner, rooms)
 
     def with_recipe(self, **changes) -> Drawer:
         """The same networks, drawing with another recipe: with other ``levels``, or at another ``price``."""
         recipe = replace(self.recipe, **changes)
         config = self.config | {"recipe": recipe.as_dict()}
-        return Drawer(recipe, self.network, self.canvas, config, self.cleaner)
+        return Drawer(recipe, self.network, self.canvas, config, self.cleaner, self.rooms)
 
     @property
     def _parts(self) -> dict[str, torch.nn.Module]:
         """Its networks, by the names of their files."""
         parts: dict[str, torch.nn.Module] = {"drawer": self.network, "canvas": self.canvas}
-        return parts | ({"cleaner": self.cleaner} if self.cleaner and self.recipe.clean.crops else {})
+        if self.cleaner and self.recipe.clean.crops:
+            parts["cleaner"] = self.cleaner
+        return parts | ({"rooms": self.rooms} if self.rooms else {})
 
     @property
     def device(self) -> torch.device:
@@ -81,11 +92,6 @@ class Drawer(ModelHubMixin):
         for part in self._parts.values():
             part.to(device)
         return self
-
-    @property
-    def redraws(self) -> bool:
-        """Not with weights of the network before."""
-        return isinstance(self.network, DrawerNetwork)
 
     @property
     def learned_through(self) -> CanvasNetwork | None:
@@ -254,8 +260,7 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         return act
 
     def read(self, image, invert: str = "auto") -> np.ndarray:
-        """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides;
-        larger where the recipe zooms in.
+        """A picture as this drawer takes it: uint8 ``[C', side, side]``, or of its own size if it slides.
 
         Gray drawers take light ink on black. Those in colour take a picture as it is; of a scene, its
         views side by side. See ``draw`` for arguments and errors.
@@ -263,17 +268,28 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         channels, side = self.recipe.hint or (self.renderer.shown, self.recipe.size)
         paper = [0] if channels % 3 else self.renderer.paper()
         picture = read_channels(image, channels, paper, invert)
-        return picture if self.recipe.stride else squares(picture, side * max(self.recipe.data.zooms), paper)
+        return picture if self.recipe.stride else squares(picture, side, paper)
 
     @torch.no_grad()
     def goal(self, hints: np.ndarray) -> np.ndarray:
         """See ``Agent.goal``: the hints, or what the networks make of them."""
         if self.cleaner and self.recipe.clean.crops:  # other recipes may draw with these weights
             return np.stack([clean(self.cleaner, hint[0]) for hint in hints])[:, None]
+        if self.rooms:
+            drawings = self._seen(hints)
+            return np.stack([drawing.render(self.recipe.size).transpose(2, 0, 1) for drawing in drawings])
         if not self.recipe.hint:
             return hints
-        picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device))[0]
+        picture = self.network.encode(resized(hints, self.recipe.hint_side, self.device)).goal
         return picture.mul(255).round().byte().cpu().numpy()
+
+    def _seen(self, hints: np.ndarray) -> list[Drawing]:
+        """The rooms that are seen in plans; the last ones are remembered, since they are asked for twice."""
+        key = hashlib.sha256(hints.tobytes()).digest()
+        if key != self._last[0]:
+            plans = resized(hints, self.recipe.hint_side, self.device)
+            self._last = key, [draw_rooms(see_rooms(cast(RoomNetwork, self.rooms), plan)) for plan in plans]
+        return self._last[1]
 
     @torch.no_grad()
     def choose(
@@ -289,7 +305,13 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         for name, value, least in (("effort", rounds, 0), ("refine", refine, 0), ("strokes", strokes, 1)):
             if not least <= value <= MOST:
                 raise ValueError(f"{name} must be from {least} to {MOST}, got {value}")
-        code = self.network.encode(resized(hints, self.recipe.hint_side, self.device))
+        if self.rooms:
+            if rounds and old is None:  # the goal is made of them: none are better
+                actions, keep = stacked([drawing.actions[:strokes] for drawing in self._seen(hints)])
+                return actions, keep
+            hints = self.goal(hints)
+        side = self.recipe.hint_side if self.recipe.translates else self.recipe.size
+        code = self.network.encode(resized(hints, side, self.device))
         start = resized(before, self.recipe.size, self.device)
         pixels = start.mul(255).round().byte().cpu().numpy()
         # What is redrawn is a window of a page, and a page that can moves all of its strokes at once.

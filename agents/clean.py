@@ -17,8 +17,8 @@ from torch.utils.data import Dataset
 from drawenv.middle_lines import inkiest
 from drawenv.targets.dirt import any_dirt, soiled
 
-from .data import loaded, random_crop
-from .states import SAVES, load_state, save_state
+from .data import random_crop
+from .pairs import fit_pairs
 
 # Of the crops it learns from; of other sides so many as have as many pixels.
 SIDE, BATCH = 128, 16
@@ -178,25 +178,8 @@ def fit_cleaner(
         state_file: what to resume from, if it is there.
         report: called with the crops seen and the loss of the last batch.
     """
-    device = next(network.parameters()).device
-    network.requires_grad_(True).train()
-    optimizer, seen = torch.optim.Adam(network.parameters(), lr=LR), 0
-    if state := load_state(state_file, seed, device):
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        seen = state["crops"]
-    every = max(crops // SAVES // BATCH, 1) * BATCH
-    for dirty, wanted in loaded(_Crops(pictures, seed), range(seen // BATCH, -(-crops // BATCH)), device):
-        loss = F.binary_cross_entropy_with_logits(network(dirty.to(device)), wanted.to(device) / 255)
-        optimizer.param_groups[0]["lr"] = LR * min(seen / BATCH / 200 + 0.01, 1.0, 1.5 * (1 - seen / crops))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        seen += BATCH
-        if report and seen % (10 * BATCH) == 0:
-            report(seen, loss.item())
-        if seen % every == 0:
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "crops": seen}
-            save_state(state_file, seed, state)
-    network.requires_grad_(False).eval()
+
+    def loss(made: Tensor, wanted: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(made, wanted / 255)
+
+    fit_pairs(network, _Crops(pictures, seed), loss, crops, BATCH, LR, seed, state_file, report)

@@ -125,7 +125,7 @@ class Pictures(Dataset):
         renderer = recipe.renderer()
         self.recipe, self.device = recipe, device
         self.size = -(-recipe.train.batch // processes.count())
-        self.targets = load_targets(f"{recipe.targets}:train", recipe.size * max(recipe.data.zooms), renderer)
+        self.targets = load_targets(f"{recipe.targets}:train", recipe.size, renderer)
         self.symbols = Symbols(recipe.size, thickness=(3.5, 5.5)).in_color(renderer.shown)
         blank = to_unit(renderer.blank(1, recipe.size), device)
         self.before = blank.expand(self.size, -1, -1, -1)
@@ -141,8 +141,8 @@ class Pictures(Dataset):
         rng = np.random.default_rng((*self.seed, index))
         built_in = round(self.recipe.data.symbols * self.size)
         hints, targets = self.targets.sample_pairs(self.size - built_in, rng)
-        if hints is not None:
-            return self._windows(hints, targets, rng)
+        if hints is not None and self.recipe.translates:
+            return [(hints, targets)]
         parts = [(targets, targets)]
         if built_in:
             symbols = self.symbols.sample(built_in, rng)
@@ -151,11 +151,10 @@ class Pictures(Dataset):
 
     def __call__(self, done: float) -> Batch:
         data, parts = self.recipe.data, next(self.batches)
-        if self.recipe.hint:
-            hints, targets = zip(*parts, strict=True)
-            hint = torch.cat([resized(x, self.recipe.hint_side, self.device) for x in hints])
-            target = torch.cat([resized(x, self.recipe.size, self.device) for x in targets])
-            return Batch(hint, target, self.before)
+        if self.recipe.translates:
+            ((hints, targets),) = parts
+            hint = resized(hints, self.recipe.hint_side, self.device)
+            return Batch(hint, resized(targets, self.recipe.size, self.device), self.before)
         pictures, *symbols = (to_unit(targets, self.device) for _, targets in parts)
         if data.augment:
             pictures = augmented(pictures, mirror=done < data.mirror_until)
@@ -163,21 +162,6 @@ class Pictures(Dataset):
             pictures = any_width(pictures)
         pictures = torch.cat([pictures, *symbols])
         return Batch(pictures, pictures, self.before)
-
-    def _windows(self, hints: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> list[tuple]:
-        """A window of one of the recipe's zooms, anywhere in each hint and in its target."""
-        whole, ratio = targets.shape[-1], hints.shape[-1] / targets.shape[-1]
-        parts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}  # by zoom
-        for hint, target in zip(hints, targets, strict=True):
-            zoom = int(rng.choice(self.recipe.data.zooms))
-            corner = rng.integers(whole - whole // zoom + 1, size=2)
-
-            def cut(picture: np.ndarray, times: float, corner=corner, side=whole // zoom) -> np.ndarray:
-                (top, left), side = (round(at * times) for at in corner.tolist()), round(side * times)
-                return picture[:, top : top + side, left : left + side]
-
-            parts.setdefault(zoom, []).append((cut(hint, ratio), cut(target, 1)))
-        return [tuple(map(np.stack, zip(*some, strict=True))) for some in parts.values()]
 
     def drawn(self, actions: np.ndarray) -> None:
         """Of no use here."""

@@ -11,7 +11,6 @@ import numpy as np
 from drawenv import Drawing, Renderer
 from drawenv.drawing import draw_kept
 from drawenv.targets.pictures import MAX_PIXELS
-from drawenv.tasks.votes import from_all_sides
 
 from .canvas import CanvasNetwork
 from .improve import Strokes, useful_strokes
@@ -76,25 +75,15 @@ def draw(
     ``effort`` is the number of rounds in which each stroke is redrawn, by an agent that can; 0 is one pass.
     ``refine`` gradient steps on the strokes follow. With ``prune`` strokes are left out that bring the
     drawing no closer to the agent's goal, or, where it has none, that do not show.
-    If the recipe asks for votes, strokes are the rooms voted for, see ``from_all_sides``; then each of dozens
-    of drawings is of one pass.
     """
-    if agent.recipe.votes:
-        effort = min(effort, 0)
-
-    def once(hints: np.ndarray) -> list[Drawing]:
-        blank = agent.renderer.blank(len(hints), agent.recipe.size)
-        actions, keep = agent.choose(hints, blank, PROPOSALS if effort else 1, effort, refine, strokes)
-        if prune:
-            goal = agent.goal(hints)
-            if goal is None:
-                goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
-            keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=agent.recipe.price)
-        return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
-
-    if agent.recipe.votes:
-        return from_all_sides(once, hints, agent.recipe.votes, agent.recipe.data.zooms)
-    return once(hints)
+    blank = agent.renderer.blank(len(hints), agent.recipe.size)
+    actions, keep = agent.choose(hints, blank, PROPOSALS if effort else 1, effort, refine, strokes)
+    if prune:
+        goal = agent.goal(hints)
+        if goal is None:
+            goal = draw_kept(agent.renderer, actions, keep, blank)[:, : agent.renderer.shown]
+        keep = useful_strokes(agent.renderer, actions, goal, blank, keep=keep, price=agent.recipe.price)
+    return [Drawing(a[k], agent.renderer) for a, k in zip(actions, keep, strict=True)]
 
 
 def draw_any_size(

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 
 from drawenv import Renderer
 
-from . import networks2
-from .recipes import DrawerOptions, OldDrawerOptions, Recipe
+from .recipes import DrawerOptions, Recipe
 
 CELLS = 8  # along each side of a view: where the next stroke may be
 PATCH, EMBED = 4, 16  # a crop is read in patches of 4x4 px, each as 16 numbers
@@ -269,11 +268,7 @@ class DrawerNetwork(nn.Module):
         return crop.permute(0, 2, 3, 1, 4).flatten(3)
 
 
-Network = DrawerNetwork | networks2.DrawerNetwork
-
-
-def make_network(recipe: Recipe) -> Network:
+def make_network(recipe: Recipe) -> DrawerNetwork:
     """An untrained drawer network for a recipe."""
-    if isinstance(recipe.drawer, OldDrawerOptions):
-        return networks2.make_old_network(recipe)
-    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, recipe.hint)
+    hint = recipe.hint if recipe.translates else None
+    return DrawerNetwork(recipe.renderer(), recipe.drawer, recipe.size, hint)

@@ -14,13 +14,19 @@ from torch import Tensor
 from drawenv import Renderer
 
 from .canvas import to_unit
-from .drawer import Network
+from .drawer import DrawerNetwork
 
 CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def one_stroke(
-    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, left: Tensor, state, sample: bool
+    network: DrawerNetwork,
+    canvas: CanvasFunction,
+    code: tuple,
+    before: Tensor,
+    left: Tensor,
+    state,
+    sample: bool,
 ) -> tuple:
     """The next stroke and the canvas it would make: what ``network`` returns, then ``[B, C, H, W]``."""
     action, shown, state = network(code, before, left, state, sample)
@@ -28,7 +34,7 @@ def one_stroke(
 
 
 def imagine(
-    network: Network, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
+    network: DrawerNetwork, canvas: CanvasFunction, code: tuple, before: Tensor, strokes: int,
     stroke: Callable[..., tuple] = one_stroke,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:  # fmt: skip
     """Draw ``strokes`` strokes after a hint (paper, section 3.3).

@@ -137,3 +137,13 @@ class MuonAdam:
         for part, saved in zip(self.parts, state, strict=True):
             part.load_state_dict(saved)
         self._settle()  # it may have been saved on another device
+
+
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices natively."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: may go away
+    return bool(supported and supported())

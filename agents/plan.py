@@ -15,8 +15,7 @@ from drawenv.drawing import draw_kept
 from drawenv.metrics import squared_error
 
 from .canvas import to_unit
-from .drawer import Code, DrawerNetwork, Network
-from .imagine import RealCanvas, imagine
+from .drawer import Code, DrawerNetwork
 from .improve import Strokes, useful_first
 
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
@@ -28,7 +27,7 @@ START = 4  # rounds: where there are more, another start finds more than they do
 
 
 def plan(
-    network: Network, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
+    network: DrawerNetwork, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
     proposals: int = 1, rounds: int = 0, old: Strokes | None = None, price: float = 0.0,
     nudges: int = NUDGES,
 ) -> Strokes:  # fmt: skip
@@ -50,10 +49,6 @@ def plan(
     Returns:
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
     """
-    if not isinstance(network, DrawerNetwork):  # it has no places to propose
-        start = to_unit(before, code[0].device)
-        actions, _, _ = imagine(network, RealCanvas(renderer), code, start, strokes)
-        return actions.cpu().numpy(), np.ones(actions.shape[:2], bool)
     starts = 1 if old else max(rounds // START, 1)
     planners = [Planner(network, renderer, Code(*code), before, price, seed) for seed in range(starts)]
     for seed, planner in enumerate(planners):

@@ -53,21 +53,6 @@ class DrawerOptions:
 
 
 @dataclass(frozen=True)
-class OldDrawerOptions:
-    """Those of the weights of ``floorplan``; see ``agents.networks2``."""
-
-    glimpse: bool = False
-    width: int | None = None
-    hidden: int = 256
-    lstm: bool = True
-    burst: int = 1
-    depth: int = 0
-    attend: bool = False
-    side: int = 32
-    reach: float = 24.0
-
-
-@dataclass(frozen=True)
 class LossOptions:
     """See ``agents.loss.drawing_loss``."""
 
@@ -85,8 +70,6 @@ class LossOptions:
 class DataOptions:
     """How training pictures vary."""
 
-    zooms: tuple[int, ...] = (1,)
-    """Of translations: how many times smaller than the picture its windows are, and how often enlarged."""
     symbols: float = 0.0
     """Share of each batch that is built-in symbols."""
     augment: bool = False
@@ -107,6 +90,16 @@ class CleanOptions:
     """What is soiled to train it, see ``drawenv.load_targets``."""
     width: int = 16
     """Channels at half the page's resolution."""
+
+
+@dataclass(frozen=True)
+class RoomOptions:
+    """The network that sees the rooms of floor plans; see ``agents.rooms``."""
+
+    plans: int = 0
+    """How many it is trained on; 0: there is none."""
+    width: int = 32
+    """Channels at a quarter of the hint's resolution."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +138,6 @@ class Recipe:
     hint: tuple[int, int] | None = None
     """Of targets that are pairs, channels of the hints and the side in pixels at which they are encoded: a
     translation. None: the hint is the target itself."""
-    votes: float = 0.0
-    """Floor plans are drawn from all eight sides, in windows of all ``data.zooms``; rooms are kept on which
-    this share of the drawings that show them whole agree. 0 draws a picture once."""
     strokes: int = 4
     """Strokes per picture."""
     size: int = 64
@@ -167,6 +157,7 @@ class Recipe:
     loss: LossOptions = field(default_factory=LossOptions)
     data: DataOptions = field(default_factory=DataOptions)
     clean: CleanOptions = field(default_factory=CleanOptions)
+    rooms: RoomOptions = field(default_factory=RoomOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
 
     def renderer(self) -> Renderer:
@@ -177,6 +168,11 @@ class Recipe:
             return env.get_wrapper_attr("renderer")
         finally:
             env.close()
+
+    @property
+    def translates(self) -> bool:
+        """Whether the drawer network makes the goal of the hint, and no other network does."""
+        return bool(self.hint) and not self.rooms.plans
 
     @property
     def hint_side(self) -> int:
@@ -196,18 +192,18 @@ class Recipe:
     def check(self) -> None:
         """Refuse, with a ValueError, what no drawer could be."""
         renderer, sides = self.renderer(), [self.size, self.hint_side]
-        look = getattr(self.drawer, "look", 1)  # old ones have none
-        zooms, levels = self.data.zooms, [level for level, _ in self.levels]
-        counts = [*zooms, *levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width or 1]
-        counts += [self.drawer.hidden, look, self.drawer.side, self.clean.width, self.train.batch]
+        levels, look = [level for level, _ in self.levels], self.drawer.look
+        counts = [*levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width, look]
+        counts += [self.drawer.hidden, self.drawer.side, self.clean.width, self.rooms.width, self.train.batch]
         rules = {
-            "sizes, strokes and widths must be 1 or more": zooms and levels and min(counts) >= 1,
+            "sizes, strokes and widths must be 1 or more": levels and min(counts) >= 1,
             "size and the hint's side must be multiples of 16": not any(x < 16 or x % 16 for x in sides),
-            "drawer.look must divide size": not look or self.size % look == 0,
+            "drawer.look must divide size": self.size % look == 0,
             "stride must be from 0 to size": 0 <= self.stride <= self.size,
             "a drawer that slides over pages draws ink, with no hint": not self.stride
             or (renderer.compose == "max" and not self.hint),
-            "votes are for filled rectangles": not self.votes or isinstance(renderer, RectangleRenderer),
+            "rooms are filled rectangles, seen in hints of one channel": not self.rooms.plans
+            or (type(renderer) is RectangleRenderer and self.hint is not None and self.hint[0] == 1),
         }
         for rule in (rule for rule, holds in rules.items() if not holds):
             raise ValueError(rule)
@@ -217,8 +213,8 @@ class Recipe:
         return replace(
             self, canvas=replace(self.canvas, hidden=32, dots=16, steps=100),
             drawer=replace(self.drawer, width=16, hidden=32),
-            data=replace(self.data, zooms=self.data.zooms[:2]),
             clean=replace(self.clean, crops=min(self.clean.crops, 64), width=4),
+            rooms=replace(self.rooms, plans=min(self.rooms.plans, 64), width=8),
             train=replace(self.train, pictures=256, batch=16, start_from=None),
         )  # fmt: skip
 
@@ -234,8 +230,6 @@ class Recipe:
         """
         groups = {f.name: f.default_factory for f in fields(cls) if is_dataclass(f.default_factory)}
         made: dict[str, Any] = _tuples(values)
-        if "glimpse" in made.get("drawer", {}):
-            groups["drawer"] = OldDrawerOptions
         for name, group in groups.items():
             made[name] = group(**made.get(name, {}))
         return cls(**made)
@@ -262,11 +256,11 @@ _OMNIGLOT = Recipe(
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
-    "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 128), votes=0.2, price=1.0,
-    strokes=16, size=32, canvas=CanvasOptions(dots=16, steps=6_200), data=DataOptions(zooms=(1, 2)),
-    drawer=DrawerOptions(hidden=192, look=8, depth=3, reach=40.0),
+    "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 256), strokes=20, price=4.0,
+    canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=160_000),
+    drawer=DrawerOptions(width=192, hidden=128, look=8, side=64, reach=64.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
-    train=TrainOptions(pictures=900_000, lr=5e-4, matrix_lr=0.01),
+    train=TrainOptions(pictures=240_000, batch=32, fewest=4, lr=5e-4, matrix_lr=0.01),
 )  # fmt: skip
 
 _ALL = (

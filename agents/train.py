@@ -25,7 +25,7 @@ from .evaluate import evaluate
 from .graphs import Replayed, compiled
 from .imagine import CanvasFunction, StraightThrough, exactly, imagine, one_stroke
 from .loss import drawing_loss
-from .optim import MuonAdam, schedule
+from .optim import MuonAdam, bfloat16_is_fast, schedule
 from .oracle import ExactBezier
 from .recipes import Recipe
 from .refit import Refit, repeated
@@ -128,7 +128,7 @@ class Trainer:
         ``Refit.choose`` chose.
         """
         numbers, hint, target, before, earlier_target, others, goal, *more = inputs
-        features = more.pop(0) if self.recipe.hint else None
+        features = more.pop(0) if self.recipe.translates else None
         blur, price, scale = numbers.unbind()
         network, o = self.drawer.network, self.recipe.loss
         with network.autocast():  # the outermost context keeps the weights in half precision
@@ -143,10 +143,10 @@ class Trainer:
         loss = loss + REDRAW * drawing_loss([redrawn], earlier_target, 0.0, weight, o.robust, o.detail)
         if shown:
             loss = loss + price * torch.stack(shown).sum(0).mean()
-        if self.recipe.hint:  # the goal should be like the target, too
+        if self.recipe.translates:  # the goal should be like the target, too
             loss = loss + F.binary_cross_entropy(code[0], target, reduction="sum") / len(target)
         self.optimizer.step(loss / 100, scale)
-        codes = [part.detach() for part in code if part is not None] if self.recipe.hint else []
+        codes = [part.detach() for part in code if part is not None] if self.recipe.translates else []
         if not self.refit:
             return loss.detach(), actions.detach(), codes
         self.refit.step(more, scale)
@@ -229,7 +229,7 @@ def train_drawer(
         seconds = before + time.monotonic() - start
         network = drawer.network
         half_precision, network.half_precision = network.half_precision, False
-        figures = evaluate(drawer.with_recipe(votes=0.0), validation, prune=False)
+        figures = evaluate(drawer, validation, prune=False)
         network.half_precision = half_precision
         last.update({"pictures": pictures, "seconds": round(seconds, 1)})
         last.update({name: figures[name] for name in ("mse", "mse_canvas")})
@@ -279,13 +279,3 @@ def start_from(drawer: Drawer, other: Drawer) -> None:
             f"{drawer.recipe.name} cannot start from {other.recipe.name}: their networks are of two kinds"
         )
     drawer.network.load_state_dict(own | fits)
-
-
-def bfloat16_is_fast(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices natively."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private: may go away
-    return bool(supported and supported())

@@ -136,7 +136,7 @@ def _check(group, values: dict, within: str = "") -> None:
                 raise TypeCheckError("")
         except TypeCheckError:
             raise TypeError(f"{name} is {value!r}, which is no {hints[name]}") from None
-        length = within == "train" or name in ("steps", "crops")  # of trainings alone
+        length = within == "train" or name in ("steps", "crops", "plans")  # of trainings alone
         for number in np.ravel(value) if isinstance(value, (int, float, list)) and not length else ():
             if not 0 <= number <= LARGEST:
                 raise ValueError(f"{name} is {value}; the least is 0, the most {LARGEST}")

@@ -299,7 +299,7 @@ def main(arguments: Arguments) -> None:
         raise ValueError(f"--jobs must be from 1 to 1024 processes, got {arguments.jobs}")
     worker = Worker(arguments)
     recipe = worker.drawer.recipe
-    files = files_to_write(arguments, rooms=bool(recipe.votes))
+    files = files_to_write(arguments, rooms=bool(recipe.rooms.plans))
     worker.check()
     if worker.paper and any(to["drawing"].suffix.lower() != ".svg" for to in files.values()):
         raise ValueError("--mm is for SVGs: let the name after -o end in .svg, or be a folder")

@@ -11,7 +11,7 @@ import tyro
 from .common import Device, prepare, print_result, progress, provenance, save_sheet
 
 SLIDING = ("stride", "order", "size")
-OF_RECIPE = ("votes", "price")
+OF_RECIPE = ("price",)
 
 
 @dataclass
@@ -50,8 +50,6 @@ class Arguments:
     """Number of pictures, from the first (default: all)."""
     spread: int | None = None
     """Number of pictures, evenly from all, without the figures that only some targets have."""
-    votes: float | None = None
-    """Floor plans: what share of drawings must agree on a room; 0 draws once (default: the recipe's)."""
     price: float | None = None
     """What a stroke must save of the squared error of a picture or window (default: the recipe's)."""
     stride: int | None = None
@@ -84,7 +82,7 @@ def write_sheet(
     from ..draw import draw, draw_any_size
 
     recipe, size = agent.recipe, sliding.pop("size", agent.recipe.picture_size)
-    most = most or (10 if recipe.stride or recipe.votes else 40)
+    most = most or (10 if recipe.stride or recipe.rooms.plans else 40)
     pictures, rows = load_pictures(split, size, agent.renderer), []
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
@@ -142,7 +140,7 @@ def main(arguments: Arguments) -> None:
     split = str(arguments.images or arguments.targets or f"{recipe.targets}:test")
     limit = arguments.limit
     if arguments.preset == "debug":
-        limit = 2 if recipe.stride else 10 if recipe.votes else 50
+        limit = 2 if recipe.stride else 10 if recipe.rooms.plans else 50
     targets = split
     if arguments.spread:
         pictures = load_pictures(split, arguments.size or recipe.picture_size, agent.renderer)

@@ -64,7 +64,7 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     from ..train import start_from, train_drawer
     from ..weights import claim, load_weights, save_weights, write_config
     from .evaluate import write_sheet
-    from .train_canvas import fit, fit_clean
+    from .train_canvas import fit, fit_clean, fit_room_network
 
     made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     first = Drawer.from_pretrained(recipe.train.start_from) if recipe.train.start_from else None
@@ -77,6 +77,8 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
                 fit(recipe, out, seed, device)
         if recipe.clean.crops and not (out / "cleaner.safetensors").exists():
             fit_clean(recipe, out, seed, device)
+        if recipe.rooms.plans and not (out / "rooms.safetensors").exists():
+            fit_room_network(recipe, out, seed, device)
     device = processes.start(device)  # the others wait here
     processes.wait()
     torch.manual_seed(seed)
@@ -99,9 +101,7 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     made |= {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
     write_config(out, recipe=recipe.as_dict(), drawer=made)
     sheet = out / SHEET
-    write_sheet(
-        drawer.with_recipe(votes=0.0), f"{recipe.targets}:val", sheet, most=4 if recipe.stride else 10
-    )
+    write_sheet(drawer, f"{recipe.targets}:val", sheet, most=4 if recipe.stride else 10)
     print(f"{sheet}: pictures that it did not learn from, each with its drawing below")
     print(
         f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"

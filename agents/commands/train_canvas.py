@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -75,33 +77,67 @@ def fit(recipe: Recipe, out: Path, seed: int, device, calls: int | None = None) 
 
 def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
     """Train the network that cleans pages, and write it with its figures."""
-    import time
-
     import torch
 
     from drawenv import load_pictures
 
     from ..clean import CleanNetwork, clean_error, fit_cleaner
-    from ..weights import save_weights, write_config
 
-    made, start = provenance(seed), time.monotonic()
     pictures, held_out = (
         load_pictures(f"{recipe.clean.targets}:{split}", recipe.picture_size).images
         for split in ("train", "val")
     )
     torch.manual_seed(seed)
     network = CleanNetwork(recipe.clean.width).to(device)
+    fit = partial(fit_cleaner, network, pictures)
+    _fit_beside(
+        "cleaner", recipe.clean.crops, fit, network, lambda: clean_error(network, held_out), out, seed
+    )
+
+
+def fit_room_network(recipe: Recipe, out: Path, seed: int, device) -> None:
+    """Train the network that sees the rooms of plans, and write it with its figures."""
+    import torch
+
+    from drawenv import load_pictures, load_targets
+    from drawenv.targets.plans import Plans
+    from drawenv.tasks.rooms import draw_rooms
+
+    from ..canvas import resized
+    from ..rooms import RoomNetwork, fit_rooms, see_rooms
+
+    plans, held_out = load_targets(f"{recipe.targets}:train"), load_pictures(f"{recipe.targets}:val")
+    if not isinstance(plans, Plans) or held_out.hints is None:
+        raise ValueError(f"rooms are learned from floor plans, which {recipe.targets!r} are not")
+    torch.manual_seed(seed)
+    network = RoomNetwork(recipe.rooms.width).to(device)
+    hints = resized(held_out.hints[:100], recipe.hint_side, device)
+
+    def f1() -> float:
+        return held_out.score([draw_rooms(see_rooms(network, hint)) for hint in hints])["room_f1"]
+
+    _fit_beside("rooms", recipe.rooms.plans, partial(fit_rooms, network, plans), network, f1, out, seed)
+
+
+def _fit_beside(
+    name: str, total: int, fit: Callable, network, measure: Callable[[], float], out: Path, seed: int
+) -> None:  # fmt: skip
+    """Train what a drawer has beside D and C; write NAME.safetensors and its record."""
+    import time
+
+    from ..weights import save_weights, write_config
+
+    made, start = provenance(seed), time.monotonic()
     with progress() as bar:
-        task = bar.add_task(f"cleaner of {recipe.name}", total=recipe.clean.crops, note="")
-        fit_cleaner(
-            network, pictures, recipe.clean.crops, seed, out / "cleaner.pt",
+        task = bar.add_task(f"{name} network", total=total, note="")
+        fit(
+            total, seed, out / f"{name}.pt",
             report=lambda seen, loss: bar.update(task, completed=seen, note=f"loss {loss:.3f}"),
         )  # fmt: skip
-    error = clean_error(network, held_out)
-    save_weights(network, out / "cleaner.safetensors")
-    seconds = round(time.monotonic() - start, 1)
-    write_config(out, cleaner=made | {"crops": recipe.clean.crops, "seconds": seconds, "validation": error})
-    print(f"{out / 'cleaner.safetensors'}: error {100 * error:.1f} % of blank paper's")
+    seconds, validation = round(time.monotonic() - start, 1), measure()
+    save_weights(network, out / f"{name}.safetensors")
+    write_config(out, **{name: made | {"learned_from": total, "seconds": seconds, "validation": validation}})
+    print(f"{out / f'{name}.safetensors'}: {validation:.3f} on validation pictures")
 
 
 def main(arguments: Arguments) -> None:

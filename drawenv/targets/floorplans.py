@@ -19,7 +19,7 @@ from scipy.ndimage import find_objects, label
 
 from drawenv.targets.base import Targets, check_split
 from drawenv.targets.files import find
-from drawenv.targets.plans import GRID, SCANNED, Plan, Plans, fixed_plans
+from drawenv.targets.plans import GRID, Plan, Plans, fixed_plans
 from drawenv.tasks.rooms import ROOM_TYPES
 
 _LABELS = {
@@ -56,14 +56,14 @@ class FloorPlans(Plans):
         having = ([plan for plan in plans if kind in plan.types] for kind in range(len(ROOM_TYPES)))
         self.having = [some for some in having if some]
 
-    def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray]:
+    def sample_plans(self, n: int, rng: np.random.Generator) -> list[Plan]:
         def choose() -> Plan:
             if rng.random() < self.generated:
                 return self.plan(rng)
             some = self.plans if rng.random() < 0.5 else self.having[rng.integers(len(self.having))]
             return some[rng.integers(len(some))]
 
-        return self.pairs([choose().varied(rng) for _ in range(n)], rng, SCANNED)
+        return [choose().varied(rng) for _ in range(n)]
 
 
 def load_floorplans(split: str, size: int, scanned: bool = False) -> Targets:

@@ -133,12 +133,12 @@ class Plan(NamedTuple):
     def target(self, size: int) -> np.ndarray:
         """The rooms in the colours of their types, uint8 ``[3, size, size]``, small ones on top."""
         canvas = np.zeros((3, size, size), np.uint8)
-        order = _largest_first(self.rooms)
+        order = largest_first(self.rooms)
         paint_boxes(canvas, self.rooms[order] * np.float32(size / GRID), PALETTE[self.types[order]])
         return canvas
 
 
-def _largest_first(boxes: np.ndarray) -> np.ndarray:
+def largest_first(boxes: np.ndarray) -> np.ndarray:
     """Indices of boxes ``[k, 4]`` by falling area."""
     return np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], 1), kind="stable")
 
@@ -241,7 +241,7 @@ class Plans(Targets):
         edge = np.concatenate([rooms[:, :2].min(0), rooms[:, 2:].max(0)])
         furnished = [str(name) for name in rng.permutation([*_FURNITURE, "closet", "closet"])]
         types = np.empty(len(rooms), int)
-        for rank, i in enumerate(_largest_first(rooms)):
+        for rank, i in enumerate(largest_first(rooms)):
             width, height = rooms[i, 2:] - rooms[i, :2]
             if rank == 0:
                 name = "living_room"
@@ -289,7 +289,7 @@ class Plans(Targets):
         corner = room[:2] + 4 + (sides - box) * rng.integers(0, 2, 2)
         return np.concatenate([corner, corner + np.maximum(box, 6)])
 
-    def pairs(self, plans: list[Plan], rng: np.random.Generator, scanned: float) -> tuple:
+    def pairs(self, plans: list[Plan], rng: np.random.Generator, scanned: float = SCANNED) -> tuple:
         """Hints uint8 ``[n, 1, 256, 256]``, that share of them as if scanned, and targets uint8
         ``[n, 3, size, size]`` of plans.
         """
@@ -301,8 +301,12 @@ class Plans(Targets):
             targets[i] = plan.target(self.size)
         return hints, targets
 
+    def sample_plans(self, n: int, rng: np.random.Generator) -> list[Plan]:
+        """``n`` random plans."""
+        return [self.plan(rng).varied(rng) for _ in range(n)]
+
     def sample_pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray]:
-        return self.pairs([self.plan(rng).varied(rng) for _ in range(n)], rng, SCANNED)
+        return self.pairs(self.sample_plans(n, rng), rng)
 
 
 _FURNITURE = {
@@ -326,7 +330,7 @@ def fixed_plans(plans: list[Plan], size: int, scanned: bool = False) -> ArrayTar
     hints, targets = Plans(size).pairs(plans, np.random.default_rng(_TEST_SEED), float(scanned))
     lab, shapes = rgb_to_lab(PALETTE).astype(np.float32), []
     for plan in plans:
-        order = _largest_first(plan.rooms)
+        order = largest_first(plan.rooms)
         shapes.append(np.concatenate([plan.rooms[order] * (64 / GRID), lab[plan.types[order]]], 1))
     return ArrayTargets(
         targets, hints=hints, shapes=shapes, score=lambda drawn: room_scores(drawn, shapes[: len(drawn)])

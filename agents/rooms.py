@@ -1,0 +1,162 @@
+"""The network that sees the rooms of a plan: their types, and the edges between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import find_objects, label
+from skimage.segmentation import watershed
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from drawenv.targets.plans import GRID, Plan, Plans, largest_first
+from drawenv.tasks.rooms import ROOM_TYPES, Room
+
+from .optim import bfloat16_is_fast
+from .pairs import fit_pairs
+
+FOLD = 4  # px of the hint along each side of a cell of the first level
+KINDS = len(ROOM_TYPES) + 1  # outside first
+BATCH, LR = 8, 2e-3  # Adam's, at its highest
+LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
+SURE, WALL = 0.1, 0.75  # likelihoods of an edge: rooms grow from what has less, and not over what has more
+LEAST = 12  # px of 256x256: what is smaller is no room
+
+
+class RoomNetwork(nn.Module):
+    """A U-net of plans ``[B, 1, side, side]`` in [0, 1], sides multiples of 32.
+
+    It returns logits ``[B, 1 + KINDS, side, side]``: of an edge, then of what is there. Its cells know where
+    on the page they are, and the coarsest ones what all the page is like.
+
+    Args:
+        width: channels at a quarter of the resolution.
+    """
+
+    at: Tensor
+
+    def __init__(self, width: int):
+        super().__init__()
+        widths = [width, 2 * width, 4 * width, 4 * width]
+
+        def conv(given: int, made: int, stride: int = 1) -> nn.Conv2d:
+            return nn.Conv2d(given, made, 3, stride, 1)
+
+        self.down = nn.ModuleList(map(conv, [FOLD**2 + 2, *widths], widths, [1, 2, 2, 2]))
+        self.same = nn.ModuleList(map(conv, [*widths[:3], *[widths[3]] * 3], [*widths[:3], *[widths[3]] * 3]))
+        self.everywhere = nn.Linear(widths[3], widths[3])
+        self.up = nn.ModuleList(conv(widths[k] + widths[k + 1], widths[k]) for k in (2, 1, 0))
+        normed = [*widths[:3], *[widths[3]] * 4, *widths[2::-1]]
+        self.norms = nn.ModuleList(nn.GroupNorm(1, channels) for channels in normed)
+        self.last = nn.Conv2d(width, (1 + KINDS) * FOLD**2, 1)
+        self.to(memory_format=torch.channels_last)  # ty: ignore
+
+    def forward(self, x: Tensor) -> Tensor:
+        norms = iter(self.norms)
+
+        def active(x: Tensor) -> Tensor:
+            return F.silu(next(norms)(x))
+
+        fast = self.training and bfloat16_is_fast(x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=fast):
+            x = F.pixel_unshuffle(x, FOLD)
+            along = [torch.linspace(-1, 1, side, device=x.device) for side in x.shape[2:]]
+            at = torch.stack(torch.meshgrid(*along, indexing="ij")).expand(len(x), -1, -1, -1)
+            x, seen = torch.cat([x, at], 1).contiguous(memory_format=torch.channels_last), []
+            for k, down in enumerate(self.down):
+                x = down(F.silu(x) if k else x)
+                for same in self.same[k:] if k == 3 else self.same[k : k + 1]:
+                    x = x + same(active(x))
+                seen.append(x)
+            x = x + self.everywhere(active(x).mean((2, 3)))[:, :, None, None]
+            for up, beside in zip(self.up, seen[2::-1], strict=True):
+                x = active(up(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1)))
+            return F.pixel_shuffle(self.last(x), FOLD).float()
+
+
+@torch.no_grad()
+def see_rooms(network: RoomNetwork, hint: Tensor) -> list[Room]:
+    """The rooms of a plan ``[1, side, side]`` in [0, 1], light on black, seen from all eight sides.
+
+    A room is what edges enclose, though they leak, of the type that is most likely for all of its pixels.
+    """
+    x, likely = hint[None], torch.zeros(())
+    for turn, *mirror in product((False, True), repeat=3):  # along the diagonal, x, y
+        flips = [axis for axis, flip in zip((3, 2), mirror, strict=True) if flip]
+        view = network((x.transpose(2, 3) if turn else x).flip(flips)).flip(flips)
+        view = torch.cat([view[:, :1].sigmoid(), view[:, 1:].softmax(1)], 1)
+        likely = likely + (view.transpose(2, 3) if turn else view).cpu()
+    edge, outside, *kinds = (likely / 8)[0].numpy()
+    return enclosed(edge, outside, np.stack(kinds))
+
+
+def enclosed(edge: np.ndarray, outside: np.ndarray, kinds: np.ndarray) -> list[Room]:
+    """Rooms, given how likely an edge, the outside (both ``[side, side]``) and each type of room
+    ``[k, side, side]`` are at each pixel.
+    """
+    inside, least = outside < 0.5, LEAST * (len(edge) / 256) ** 2
+    seeds, _ = label(inside & (edge < SURE))
+    seeds[(np.bincount(seeds.ravel()) < least)[seeds]] = 0
+    regions = watershed(edge, seeds, mask=inside & (edge < WALL))
+    rooms, scale = [], 64 / len(edge)
+    for k, part in enumerate(find_objects(regions), 1):
+        if part:
+            own = (regions[part] == k) * kinds[(slice(None), *part)]
+            ends = (part[1].start, part[0].start, part[1].stop, part[0].stop)
+            left, top, right, bottom = (float(end) * scale for end in ends)
+            rooms.append(Room(ROOM_TYPES[int(own.sum((1, 2)).argmax())], (left, top, right, bottom)))
+    return rooms
+
+
+def wanted(plan: Plan, side: int) -> np.ndarray:
+    """What the network should see of a plan: float32 ``[3, side, side]``, whether an edge is there, what is
+    there, and how much that weighs.
+    """
+    owner = np.full((side, side), -1)
+    for k in largest_first(plan.rooms):
+        left, top, right, bottom = (plan.rooms[k] * (side / GRID)).round().astype(int)
+        owner[top:bottom, left:right] = k
+    edge = np.zeros((side, side), bool)
+    for rows, axis in ((edge, 0), (edge.T, 1)):
+        ends = np.diff(owner, axis=axis) != 0
+        ends = ends if axis == 0 else ends.T
+        rows[1:] |= ends
+        rows[:-1] |= ends
+    areas = np.prod(plan.rooms[:, 2:] - plan.rooms[:, :2], 1) * (256 / GRID) ** 2
+    weights = np.append(np.maximum(LARGE / np.maximum(areas, 1), 1) ** 0.5, 1)[owner]
+    return np.stack([edge, np.append(plan.types + 1, 0)[owner], weights]).astype(np.float32)
+
+
+class _Pairs(Dataset):
+    """Batches by their number: plans ``[BATCH, 1, side, side]``, and what ``wanted`` gives of each."""
+
+    def __init__(self, plans: Plans, seed: int):
+        self.plans, self.seed = plans, seed
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, index))
+        plans = self.plans.sample_plans(BATCH, rng)
+        hints, _ = self.plans.pairs(plans, rng)
+        given = torch.from_numpy(hints) / 255
+        return given, torch.from_numpy(np.stack([wanted(plan, hints.shape[-1]) for plan in plans]))
+
+
+def room_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy of edges and of what is there, ``made`` as ``RoomNetwork`` does."""
+    edge, kind, weights = wanted.unbind(1)
+    wrong = F.binary_cross_entropy_with_logits(made[:, 0], edge, reduction="none")
+    wrong = wrong + F.cross_entropy(made[:, 1:], kind.long(), reduction="none")
+    return (wrong * weights).sum() / weights.sum()
+
+
+def fit_rooms(
+    network: RoomNetwork, plans: Plans, total: int, seed: int, state_file: Path,
+    report: Callable[[int, float], None] | None = None,
+) -> None:  # fmt: skip
+    """Teach a network to see the rooms of plans; see ``fit_pairs``."""
+    fit_pairs(network, _Pairs(plans, seed), room_loss, total, BATCH, LR, seed, state_file, report)
