@@ -75,7 +75,7 @@ class Drawer(ModelHubMixin):
         return Drawer(recipe, self.network, self.canvas, config, self.cleaner, self.rooms)
 
     @property
-    def _parts(self) -> dict[str, torch.nn.Module]:
+    def parts(self) -> dict[str, torch.nn.Module]:
         """Its networks, by the names of their files."""
         parts: dict[str, torch.nn.Module] = {"drawer": self.network, "canvas": self.canvas}
         if self.cleaner and self.recipe.clean.crops:
@@ -89,7 +89,7 @@ class Drawer(ModelHubMixin):
 
     def to(self, device: torch.device | str) -> Drawer:
         """Move the networks to a device, in place."""
-        for part in self._parts.values():
+        for part in self.parts.values():
             part.to(device)
         return self
 
@@ -152,7 +152,7 @@ class Drawer(ModelHubMixin):
         except Exception as error:  # of a foreign recipe anything may be wrong
             raise ValueError(f"{folder / 'config.json'} describes no drawer: {error}") from None
         drawer.config = config
-        for name, part in drawer._parts.items():
+        for name, part in drawer.parts.items():
             weights.load_weights(part, folder / f"{name}.safetensors")
         if (folder / SHEET).is_file():
             drawer.sheet = (folder / SHEET).read_bytes()
@@ -195,7 +195,7 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
 """)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        for name, part in self._parts.items():
+        for name, part in self.parts.items():
             weights.save_weights(part, save_directory / f"{name}.safetensors")
         weights.write_config(save_directory, **self.config)
         if self.sheet:

@@ -20,14 +20,9 @@ CanvasFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def one_stroke(
-    network: DrawerNetwork,
-    canvas: CanvasFunction,
-    code: tuple,
-    before: Tensor,
-    left: Tensor,
-    state,
+    network: DrawerNetwork, canvas: CanvasFunction, code: tuple, before: Tensor, left: Tensor, state,
     sample: bool,
-) -> tuple:
+) -> tuple:  # fmt: skip
     """The next stroke and the canvas it would make: what ``network`` returns, then ``[B, C, H, W]``."""
     action, shown, state = network(code, before, left, state, sample)
     return action, shown, state, canvas(before, action)

@@ -83,7 +83,9 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     processes.wait()
     torch.manual_seed(seed)
     drawer = Drawer.new(recipe).to(device)
-    load_weights(drawer.canvas, out / "canvas.safetensors")
+    for name, part in drawer.parts.items():
+        if name != "drawer":
+            load_weights(part, out / f"{name}.safetensors")
     if first:
         start_from(drawer, first)
     with progress(disable=not writes) as bar:

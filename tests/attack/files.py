@@ -178,7 +178,7 @@ def weights(tries: int, seed: int) -> Iterator[str | None]:
 
 def numbers(drawer: Drawer) -> list[torch.Tensor]:
     """All weights of a drawer."""
-    return [value for part in drawer._parts.values() for value in part.state_dict().values()]
+    return [value for part in drawer.parts.values() for value in part.state_dict().values()]
 
 
 def other_json(data: bytes, rng: np.random.Generator) -> bytes:
