@@ -198,7 +198,7 @@ class Recipe:
         rules = {
             "sizes, strokes and widths must be 1 or more": levels and min(counts) >= 1,
             "size and the hint's side must be multiples of 16": not any(x < 16 or x % 16 for x in sides),
-            "drawer.look must divide size": self.size % look == 0,
+            "drawer.look must divide size": not look or self.size % look == 0,
             "stride must be from 0 to size": 0 <= self.stride <= self.size,
             "a drawer that slides over pages draws ink, with no hint": not self.stride
             or (renderer.compose == "max" and not self.hint),
@@ -257,7 +257,7 @@ _OMNIGLOT = Recipe(
 
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 256), strokes=20, price=4.0,
-    canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=160_000),
+    canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=120_000),
     drawer=DrawerOptions(width=192, hidden=128, look=8, side=64, reach=64.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=240_000, batch=32, fewest=4, lr=5e-4, matrix_lr=0.01),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.ndimage import find_objects, label
+from skimage import graph
 from skimage.segmentation import watershed
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,7 +25,9 @@ FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
 BATCH, LR = 8, 2e-3  # Adam's, at its highest
 LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
-SURE, WALL = 0.1, 0.75  # likelihoods of an edge: rooms grow from what has less, and not over what has more
+# Likelihoods of an edge: rooms grow from what has less, and not over what has more; parts of a room are those
+# that have less between them.
+SURE, WALL, OPEN = 0.05, 0.75, 0.4
 LEAST = 12  # px of 256x256: what is smaller is no room
 
 
@@ -102,8 +105,14 @@ def enclosed(edge: np.ndarray, outside: np.ndarray, kinds: np.ndarray) -> list[R
     inside, least = outside < 0.5, LEAST * (len(edge) / 256) ** 2
     seeds, _ = label(inside & (edge < SURE))
     seeds[(np.bincount(seeds.ravel()) < least)[seeds]] = 0
+    if not seeds.any():
+        return []
     regions = watershed(edge, seeds, mask=inside & (edge < WALL))
+    beside = graph.rag_boundary(regions, edge)
+    beside.remove_edges_from([(0, k) for k in list(beside.adj.get(0, ()))])  # the outside is no room's
+    whole = graph.cut_threshold(regions, beside, OPEN)
     rooms, scale = [], 64 / len(edge)
+    regions = np.where(regions > 0, whole + 1, 0)
     for k, part in enumerate(find_objects(regions), 1):
         if part:
             own = (regions[part] == k) * kinds[(slice(None), *part)]

@@ -4,9 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from agents import Drawer, get_recipe, networks2
+from agents import Drawer, get_recipe
 from agents.canvas import CanvasNetwork, resized, to_unit
 from agents.data import Pictures, any_width, augmented
 from agents.drawer import DrawerNetwork
@@ -14,7 +13,7 @@ from agents.imagine import RealCanvas, imagine
 from agents.loss import drawing_loss
 from agents.optim import Muon, MuonAdam
 from agents.oracle import ExactBezier
-from agents.recipes import DrawerOptions, OldDrawerOptions
+from agents.recipes import DrawerOptions
 from agents.train import Trainer, start_from, train_drawer
 from drawenv import BezierRenderer
 from drawenv.renderers import PrismRenderer, RectangleRenderer
@@ -128,39 +127,6 @@ def test_strokes_begin_where_something_is_missing(half):
     torch.testing.assert_close(crop[0], picture[0, 0, 8:16, 26:34])
     assert (crop[1, 4:] == 0).all() and (crop[1, :4, :4] == 0).all()  # beyond the corner
     torch.testing.assert_close(crop[1, :4, 4:], picture[1, 0, 60:, :4])
-
-
-def test_old_weights_attend_to_cells_as_they_did():
-    """Attention to one cell alone: the stroke starts at that cell's corner."""
-    options = OldDrawerOptions(width=16, hidden=32)
-    network = networks2.DrawerNetwork(RENDERER.action_spec, options, 1, 1, 64, (1, 64))
-    for parameter in (network.head.weight, network.head.bias, network.query.weight, network.query.bias):
-        torch.nn.init.zeros_(parameter)
-    torch.nn.init.constant_(network.sharpness, 50.0)
-    target = torch.zeros(1, 1, 64, 64)
-    target[..., :4, :4] = 1  # the cell at the top left
-    code = target, *network.encode(target)[1:]
-    actions, _, _ = imagine(network, RealCanvas(RENDERER), code, torch.zeros_like(target), 1)
-    np.testing.assert_allclose(actions[0, 0, :2].detach().numpy(), [-1, -1], atol=1e-4)
-
-
-@pytest.mark.parametrize("zoom", [1, 2, 3])
-def test_windows_of_hints_and_targets_are_of_one_place(zoom):
-    """A hint that is the target four times as large stays that in every window of it."""
-    recipe = get_recipe("plans").debug()
-    recipe = replace(recipe, data=replace(recipe.data, zooms=(zoom,)), hint=(1, 32))
-    pictures = Pictures(recipe, 0, torch.device("cpu"))
-    rng, side = np.random.default_rng(0), 32 * zoom
-    targets = rng.integers(0, 256, (6, 3, 8 * zoom, 8 * zoom)).astype(np.uint8).repeat(4, 2).repeat(4, 3)
-    assert targets.shape[-1] == side
-    hints = np.stack(
-        [[np.asarray(Image.fromarray(t[0]).resize((256, 256), Image.Resampling.NEAREST))] for t in targets]
-    )
-    ((hints, targets),) = pictures._windows(hints, targets, rng)
-    hint, target = resized(hints, 32), resized(targets, 32)
-    assert hint.shape == (6, 1, 32, 32) and target.shape == (6, 3, 32, 32)
-    difference = (hint[:, 0] - target[:, 0]).abs()
-    assert difference.mean() < 0.06  # unrelated places differ by a third
 
 
 def test_pictures_are_resized_whole():

@@ -13,7 +13,7 @@ from agents.chance import Chance
 from agents.draw import draw
 from agents.evaluate import evaluate
 from agents.improve import stacked
-from agents.recipes import PRETRAINED, RECIPES, DrawerOptions, Recipe
+from agents.recipes import PRETRAINED, RECIPES, DrawerOptions, Recipe, RoomOptions
 from agents.weights import VERSION, claim, load_weights, read_config, save_weights
 from drawenv import BezierRenderer, Symbols, load_pictures
 from drawenv.drawing import draw_kept
@@ -213,7 +213,7 @@ def test_saved_weights_say_what_they_are(tmp_path):
     ("changes", "message"),
     [
         ({"size": 60}, "multiples of 16"), ({"strokes": 0}, "must be 1 or more"),
-        ({"stride": 65}, "stride must be from 0 to size"), ({"votes": 0.5}, "filled rectangles"),
+        ({"stride": 65}, "stride must be from 0 to size"), ({"rooms": RoomOptions(plans=9)}, "filled"),
         ({"drawer": DrawerOptions(look=7)}, "look must divide size"),
         ({"drawer": DrawerOptions(look=0)}, "must be 1 or more"),
     ],

@@ -1,4 +1,4 @@
-"""Floor plans: generated, real, their rooms, and drawings that vote on them."""
+"""Floor plans: generated, real, and their rooms."""
 
 import gzip
 import json
@@ -15,8 +15,7 @@ from drawenv.renderers.color import rgb_to_lab
 from drawenv.targets import files
 from drawenv.targets.floorplans import annotations, derive_rooms, parse
 from drawenv.targets.plans import Plans
-from drawenv.tasks.rooms import ROOM_COLORS, ROOM_TYPES, Room, draw_rooms, nearest_room_type, rooms
-from drawenv.tasks.votes import Reading, from_all_sides, read_windows, vote
+from drawenv.tasks.rooms import ROOM_COLORS, ROOM_TYPES, nearest_room_type, rooms
 
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
 
@@ -148,96 +147,6 @@ def test_rooms_of_a_drawing():
     assert rooms(rectangles()) == []
     with pytest.raises(TypeError, match="filled rectangles"):
         rooms(Drawing(np.zeros((1, 6), np.float32), BezierRenderer()))
-
-
-def test_rooms_that_readings_agree_on():
-    bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (50, 50, 60, 60))
-    nearly = Room("bedroom", (0, 0, 40, 36))
-
-    def whole(*readings):
-        return [Reading((0, 0, 64, 64), list(found)) for found in readings]
-
-    assert vote([], 0.1) == [] and vote(whole([], []), 0.1) == []
-    readings = whole([bedroom, closet], [bedroom], [nearly, Room("corridor", (50, 50, 60, 60))])
-    assert vote(readings, 0.6) == [bedroom]  # the median of three boxes
-    assert vote(readings + whole([], []), 0.7) == []
-    both = vote(readings, 0.3)
-    assert both[0] == bedroom and len(both) == 2  # one of the two types, not both
-    assert vote(whole([bedroom, bedroom], []), 0.6) == []  # one reading has one vote
-    smaller = Room("bedroom", (30, 30, 50, 40))  # half of it lies in the other one
-    assert vote(whole([bedroom], [bedroom], [smaller]), 0.1) == [bedroom]
-    assert len(vote(whole([bedroom], [smaller._replace(type="closet")]), 0.1)) == 2
-    with pytest.raises(ValueError, match="over 0 and at most 1, got 3"):
-        vote(readings, 3)
-    drawing = draw_rooms([closet, bedroom])
-    assert rooms(drawing) == [bedroom, closet]  # the largest first
-    assert len(draw_rooms([])) == 0
-
-
-def test_rooms_agreed_on_by_those_that_see_them_whole():
-    """Who sees a part has no say on what lies outside or is cut by its border."""
-    bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (4, 4, 8, 8))
-    cut, corner = Room("bedroom", (0, 0, 32, 32)), (0.0, 0.0, 32.0, 32.0)
-    readings = [Reading((0, 0, 64, 64), [bedroom])] + [Reading(corner, [cut, closet])] * 3
-    assert vote(readings, 1.0) == [bedroom]
-    assert vote(readings, 0.75) == [bedroom, closet]
-    assert vote(readings + [Reading((32, 32, 64, 64), [])] * 4, 0.75) == [bedroom, closet]
-    nursery = Room("bedroom", (0, 0, 8, 8))  # the plan's own border cuts nothing
-    assert vote([Reading(corner, [nursery])], 1.0) == [nursery]
-
-
-def test_plans_drawn_from_all_sides():
-    """Whoever draws the same from every side is agreed with; one slip is outvoted."""
-    hints, seen_from = np.zeros((1, 1, 64, 64), np.uint8), []
-    hints[:, :, 10:30, 4:54] = 255
-
-    def draw(seen):
-        rows, columns = np.nonzero(seen[0, 0])
-        box = columns.min(), rows.min(), columns.max() + 1.0, rows.max() + 1.0
-        seen_from.append(tuple(map(int, box)))
-        slip = [Room("closet", (0, 0, 9, 9))] if len(seen_from) == 3 else []
-        return [draw_rooms([Room("kitchen", box), *slip])]
-
-    (drawing,) = from_all_sides(draw, hints, 1.0)
-    assert len(set(seen_from)) == len(seen_from) == 8
-    assert rooms(drawing) == [Room("kitchen", (4, 10, 54, 30))]
-
-
-def test_plans_drawn_in_windows():
-    """Each room is read where it is seen whole, at every zoom; what a border cuts is not."""
-    hints, true = np.zeros((2, 1, 256, 256), np.uint8), {}
-    for plan, kind, (left, top, right, bottom) in (
-        (0, "kitchen", (4, 8, 60, 30)), (0, "closet", (40, 40, 46, 44)), (1, "balcony", (0, 0, 10, 64)),
-        (1, "restroom", (29, 29, 35, 35)),
-    ):  # fmt: skip
-        value = 255 - ROOM_TYPES.index(kind)
-        hints[plan, :, 4 * top : 4 * bottom, 4 * left : 4 * right] = value
-        true.setdefault(plan, {})[kind] = (left, top, right, bottom)
-    sizes = []
-
-    def draw(seen):
-        sizes.append(len(seen))
-        drawings = []
-        for picture in seen[:, 0]:
-            found = []
-            for value in np.unique(picture[picture > 0]):
-                rows, columns = np.nonzero(picture == value)
-                box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-                found.append(Room(ROOM_TYPES[255 - value], tuple(box * 64.0 / len(picture))))
-            drawings.append(draw_rooms(found))
-        return drawings
-
-    for zooms, wide in (([1], True), ([2], False), ([4], False), ([1, 2, 4], True)):
-        expected = [set(kinds) - (set() if wide else {"kitchen", "balcony"}) for kinds in true.values()]
-        for plan, readings in enumerate(read_windows(draw, hints, zooms)):
-            found = vote(readings, 1.0)
-            assert {room.type for room in found} == expected[plan]
-            for room in found:
-                np.testing.assert_allclose(room.box, true[plan][room.type], atol=1e-3)
-        for plan, drawing in enumerate(from_all_sides(draw, hints, 1.0, zooms)):
-            assert {room.type for room in rooms(drawing)} == expected[plan]
-    assert sizes[0] == 2 and sizes[1] < 18  # without ink nothing is drawn
-    assert read_windows(draw, np.zeros_like(hints), [1, 2]) == [[], []]
 
 
 def test_nearest_room_type():
