@@ -22,7 +22,7 @@ from .clean import CleanNetwork, clean
 from .draw import EFFORT, MOST, draw, draw_any_size
 from .drawer import DrawerNetwork, make_network
 from .imagine import RealCanvas
-from .improve import Strokes, refine_strokes, stacked
+from .improve import Strokes, refine_strokes, stacked, useful_first
 from .page import moves_at_once
 from .plan import FEW_NUDGES, NUDGES, PROPOSALS, plan
 from .recipes import PRETRAINED, RECIPES, Recipe, get_recipe, has_weights
@@ -243,7 +243,7 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
 
     def policy(self, effort: int = 0) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
         """It as a policy of its environment, for ``drawenv.evaluate``: all strokes are planned on blank
-        canvases, then given one at a time.
+        canvases, then given one at a time; where it draws fewer, the last one again, which changes nothing.
 
         Args:
             effort: see ``draw``.
@@ -253,8 +253,10 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         def act(observation: dict[str, np.ndarray]) -> np.ndarray:
             if not observation["progress"].any():
                 wanted = observation["hint" if self.recipe.hint else "target"]
-                actions, _ = self.choose(wanted, observation["canvas"], PROPOSALS if effort else 1, effort)
-                planned[:] = actions.transpose(1, 0, 2)
+                actions, keep = self.choose(wanted, observation["canvas"], PROPOSALS if effort else 1, effort)
+                actions, keep = useful_first(actions, keep)
+                turns = np.arange(self.recipe.strokes)[:, None].clip(max=keep.sum(1).clip(min=1) - 1)
+                planned[:] = actions[np.arange(len(actions)), turns]
             return planned.pop(0)
 
         return act

@@ -19,6 +19,7 @@ from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, strok
 from drawenv.pens import Pen, in_strokes, ink_on_paper, pens_of_ink
 from drawenv.plot import in_order, travel
 from drawenv.settle import settled
+from drawenv.tasks.rooms import between_lines, draw_rooms
 
 from .autotrace import pens_of_autotrace
 from .canvas import CanvasNetwork, to_unit
@@ -27,7 +28,7 @@ from .improve import stacked
 from .page import Order, imagine_page
 
 BATCH = 100  # pictures drawn at a time
-Rival = Literal["truth", "skeleton", "skeleton-of-clean", "autotrace"]
+Rival = Literal["truth", "regions", "skeleton", "skeleton-of-clean", "autotrace"]
 TOLERANCE = 2.0  # px: so near is a stroke found
 
 
@@ -58,9 +59,10 @@ def evaluate(
         refine: gradient steps on the strokes after drawing.
         limit: number of pictures, from the first; all if None.
         prune: leave out strokes that do not help; of pages it is always done.
-        rival: draws instead: the shapes that the targets are made of, what a perfect agent would get; or the
-            pens that the picture's own middle lines suggest (``drawenv.pens.pens_of_ink``), or those of what
-            the agent takes for the clean picture; or AutoTrace.
+        rival: draws instead: the shapes that the targets are made of, what a perfect agent would get; or what
+            a plan's lines enclose; or the pens that the picture's own middle lines suggest
+            (``drawenv.pens.pens_of_ink``), or those of what the agent takes for the clean picture; or
+            AutoTrace.
         report: called with (pictures done, of how many).
         stride: of sliding recipes, from one window to the next in pixels; the recipe's if None.
         strokes: at most, of a picture or a window; the recipe's if None.
@@ -93,9 +95,11 @@ def evaluate(
             f"{recipe.name} translates, and these pictures come without what is to be made of them: "
             "there is nothing to compare a drawing with (draw.py draws them)"
         )
-    middle = rival not in (None, "truth")
+    middle = rival not in (None, "truth", "regions")
     if middle and not renderer.has_paths:
         raise ValueError(f"a {rival} is drawn in strokes of a pen, and {recipe.name} has none")
+    if rival == "regions" and not (recipe.rooms.plans and targets.hints is not None):
+        raise ValueError(f"regions are those of floor plans, which {recipe.name} does not draw")
     if rival == "truth" and not targets.shapes:
         raise ValueError("the agent truth needs targets that know what shapes they are made of")
     n = len(targets.images[:limit])
@@ -116,6 +120,8 @@ def evaluate(
             own += pens_of_autotrace(inks) if rival == "autotrace" else map(pens_of_ink, inks)
             page = renderer.on_page(inks.shape[1:]) if recipe.stride else renderer
             drawn = [replace(in_strokes(p, page), picture=i) for p, i in zip(own[start:], inks, strict=True)]
+        elif rival == "regions":
+            drawn = [draw_rooms(between_lines(plan)) for plan in wanted[:, 0]]
         elif rival and targets.shapes:
             spec = renderer.action_spec
             drawn = [Drawing(spec.to_action(s).clip(-1, 1), renderer) for s in targets.shapes[part]]

@@ -153,9 +153,9 @@ def test_start_from_another_drawer():
     own, other = twenty.network.state_dict(), one.network.state_dict()
     assert own["memory.weight_hh"].equal(other["memory.weight_hh"])
     assert own["head.weight"].shape != other["head.weight"].shape
-    old = Drawer.new(Drawer.from_pretrained("floorplan").recipe)
-    with pytest.raises(ValueError, match=r"floorplan cannot start from mnist-4: .* two kinds"):
-        start_from(old, one)
+    other = Drawer.new(replace(digits, name="other", drawer=DrawerOptions(width=24, hidden=40)))
+    with pytest.raises(ValueError, match=r"other cannot start from mnist-4: .* two kinds"):
+        start_from(other, one)
 
 
 def test_every_parameter_learns(targets):

@@ -1,10 +1,12 @@
 """The network that sees the rooms of plans: what it learns, and what is made of what it says."""
 
 import numpy as np
+import pytest
 import torch
 
 from agents import Drawer, get_recipe
 from agents.draw import draw
+from agents.evaluate import evaluate
 from agents.rooms import KINDS, RoomNetwork, enclosed, room_loss, see_rooms, wanted
 from drawenv.targets.plans import Plans
 from drawenv.tasks.rooms import ROOM_TYPES, Room, draw_rooms, room_scores, rooms
@@ -137,3 +139,11 @@ def test_a_drawer_draws_the_rooms_it_sees(monkeypatch):
     assert len(once) == drawer.recipe.strokes and len(cut) == 1
     drawer.goal(np.full_like(hints, 9))
     assert len(calls) == 4
+
+
+def test_regions_between_lines_are_rooms_without_a_type():
+    drawer = Drawer.new(get_recipe("floorplan").debug())
+    figures = evaluate(drawer, "plans:test", limit=40, rival="regions")
+    assert figures["room_f1_untyped"] > 0.6 > 0.3 > figures["room_f1"]
+    with pytest.raises(ValueError, match="regions are those of floor plans"):
+        evaluate(Drawer.new(get_recipe("mnist-4").debug()), "symbols:test", rival="regions")

@@ -21,11 +21,13 @@ class Arguments:
     recipe: Annotated[str, tyro.conf.Positional]
     """Name of the recipe, for instance mnist-4."""
     agent: Literal[
-        "drawer", "ppo", "sac", "random", "blank", "truth", "skeleton", "skeleton-of-clean", "autotrace"
-    ] = "drawer"
+        "drawer", "ppo", "sac", "random", "blank", "truth", "regions", "skeleton", "skeleton-of-clean",
+        "autotrace",
+    ] = "drawer"  # fmt: skip
     """drawer; policy of train_ppo.py or train_sac.py; random strokes, judged as a drawer's; none; the shapes
-    that targets are made of; the pens that a picture's middle lines suggest, without a drawer; those of the
-    picture as the recipe's network cleaned it; those of AutoTrace, if it is installed."""
+    that targets are made of; what a plan's lines enclose; the pens that a picture's middle lines suggest,
+    without a drawer; those of the picture as the recipe's network cleaned it; those of AutoTrace, if it is
+    installed."""
     targets: str | None = None
     """Other pictures: a targets' name with its split (mnist:test, omniglot:val)."""
     images: Path | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import find_objects, label
 
 from drawenv.drawing import Drawing
 from drawenv.metrics import box_iou, paired
@@ -14,6 +15,7 @@ from drawenv.renderers.color import rgb_to_lab
 
 GRID = 256  # cells across of the grid on which overlaps are resolved
 LEAST = 0.5  # rectangles of which less is seen are no rooms
+LINE, SMALLEST = 60, 20  # what is brighter is a line; px of 64x64 that a room between lines has at least
 
 # A room with several labels is of the first of its types here. Colours are sRGB.
 ROOM_COLORS: dict[str, tuple[int, int, int]] = {
@@ -100,6 +102,21 @@ def draw_rooms(rooms: Sequence[Room]) -> Drawing:
     physical = physical.reshape(-1, len(renderer.action_spec))
     order = np.argsort(-np.prod(physical[:, 2:4] - physical[:, :2], 1), kind="stable")
     return Drawing(renderer.action_spec.to_action(physical[order]).clip(-1, 1), renderer)
+
+
+def between_lines(plan: np.ndarray) -> list[Room]:
+    """The rooms that the lines of a plan uint8 ``[side, side]``, light on black, enclose: what can be had
+    without learning. It knows no types: all are of the commonest, closets.
+    """
+    regions, _ = label(plan < LINE)
+    outside = np.unique(np.concatenate([regions[[0, -1]].ravel(), regions[:, [0, -1]].ravel()]))
+    found, scale = [], 64 / len(plan)
+    for k, (rows, columns) in enumerate(find_objects(regions), 1):
+        if k not in outside and (regions[rows, columns] == k).sum() * scale**2 >= SMALLEST:
+            ends = columns.start, rows.start, columns.stop, rows.stop
+            left, top, right, bottom = (float(end) * scale for end in ends)
+            found.append(Room("closet", (left, top, right, bottom)))
+    return found
 
 
 def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dict[str, float]:
