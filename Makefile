@@ -86,10 +86,11 @@ results: setup
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json
 	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
-	$(EVALUATE) floorplan --out results/floorplan.json
-	$(EVALUATE) floorplan --targets floorplans-scanned:test --out results/floorplan-scanned.json
-	$(EVALUATE) floorplan --votes 0 --out results/floorplan-once.json
-	$(EVALUATE) floorplan --agent truth --out results/floorplan-truth.json
+	$(EVALUATE) floorplan --effort 2 --out results/floorplan.json
+	$(EVALUATE) floorplan --targets floorplans-scanned:test --effort 2 --out results/floorplan-scanned.json
+	$(EVALUATE) floorplan --out results/floorplan-once.json
+	for rival in truth regions; do \
+		$(EVALUATE) floorplan --agent $$rival --out results/floorplan-$$rival.json || exit 1; done
 	for scenes in prisms-1 prisms-3 blocks-6; do \
 		$(EVALUATE) prism --targets $$scenes:test --out results/$$scenes.json || exit 1; \
 		$(EVALUATE) prism --targets $$scenes:test --effort 2 --out results/$$scenes-effort.json || exit 1; done

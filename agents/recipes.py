@@ -192,6 +192,7 @@ class Recipe:
     def check(self) -> None:
         """Refuse, with a ValueError, what no drawer could be."""
         renderer, sides = self.renderer(), [self.size, self.hint_side]
+        gray = self.hint is not None and self.hint[0] == 1 and self.hint[1] % 32 == 0
         levels, look = [level for level, _ in self.levels], self.drawer.look
         counts = [*levels, self.strokes, self.canvas.dots, self.canvas.hidden, self.drawer.width, look]
         counts += [self.drawer.hidden, self.drawer.side, self.clean.width, self.rooms.width, self.train.batch]
@@ -202,8 +203,8 @@ class Recipe:
             "stride must be from 0 to size": 0 <= self.stride <= self.size,
             "a drawer that slides over pages draws ink, with no hint": not self.stride
             or (renderer.compose == "max" and not self.hint),
-            "rooms are filled rectangles, seen in hints of one channel": not self.rooms.plans
-            or (type(renderer) is RectangleRenderer and self.hint is not None and self.hint[0] == 1),
+            "rooms are filled rectangles, seen in gray hints of 32, 64, 96, ... px": not self.rooms.plans
+            or (type(renderer) is RectangleRenderer and gray),
         }
         for rule in (rule for rule, holds in rules.items() if not holds):
             raise ValueError(rule)

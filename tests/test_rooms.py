@@ -137,7 +137,8 @@ def test_a_drawer_draws_the_rooms_it_sees(monkeypatch):
         assert sorted(room.type for room in rooms(drawing)) == ["bedroom", "kitchen"]
     (once, _), (cut, _) = draw(drawer, hints, prune=False), draw(drawer, hints, effort=1, strokes=1)
     assert len(once) == drawer.recipe.strokes and len(cut) == 1
-    drawer.goal(np.full_like(hints, 9))
+    seen.clear()
+    assert all(len(drawing) == 0 for drawing in draw(drawer, np.full_like(hints, 9), effort=2))
     assert len(calls) == 4
 
 
