@@ -25,9 +25,7 @@ FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
 BATCH, LR = 8, 2e-3  # Adam's, at its highest
 LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
-# Likelihoods of an edge: rooms grow from what has less, and not over what has more; parts of a room are those
-# that have less between them.
-SURE, WALL, OPEN = 0.05, 0.75, 0.4
+SURE, OPEN = 0.05, 0.45  # likelihoods of an edge: rooms grow from what has less; parts of one have less between
 LEAST = 12  # px of 256x256: what is smaller is no room
 
 
@@ -107,7 +105,7 @@ def enclosed(edge: np.ndarray, outside: np.ndarray, kinds: np.ndarray) -> list[R
     seeds[(np.bincount(seeds.ravel()) < least)[seeds]] = 0
     if not seeds.any():
         return []
-    regions = watershed(edge, seeds, mask=inside & (edge < WALL))
+    regions = watershed(edge, seeds, mask=inside)
     beside = graph.rag_boundary(regions, edge)
     beside.remove_edges_from([(0, k) for k in list(beside.adj.get(0, ()))])  # the outside is no room's
     whole = graph.cut_threshold(regions, beside, OPEN)
