@@ -25,7 +25,10 @@ FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
 BATCH, LR = 8, 2e-3  # Adam's, at its highest
 LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
-SURE, OPEN = 0.05, 0.45  # likelihoods of an edge: rooms grow from what has less; parts of one have less between
+SURE, OPEN = (
+    0.05,
+    0.45,
+)  # likelihoods of an edge: rooms grow from what has less; parts of one have less between
 LEAST = 12  # px of 256x256: what is smaller is no room
 
 
