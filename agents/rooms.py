@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from drawenv.targets.plans import GRID, Plan, Plans, largest_first
 from drawenv.tasks.rooms import ROOM_TYPES, Room
 
+from .canvas import resized
 from .optim import bfloat16_is_fast
 from .pairs import fit_pairs
 
@@ -25,10 +26,9 @@ FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
 BATCH, LR = 8, 2e-3  # Adam's, at its highest
 LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
-SURE, OPEN = (
-    0.05,
-    0.45,
-)  # likelihoods of an edge: rooms grow from what has less; parts of one have less between
+# Likelihoods of an edge: rooms grow from what has less than the first; parts of one have less than the other
+# between them.
+SURE, OPEN = 0.05, 0.45
 LEAST = 12  # px of 256x256: what is smaller is no room
 
 
@@ -132,9 +132,8 @@ def wanted(plan: Plan, side: int) -> np.ndarray:
         left, top, right, bottom = (plan.rooms[k] * (side / GRID)).round().astype(int)
         owner[top:bottom, left:right] = k
     edge = np.zeros((side, side), bool)
-    for rows, axis in ((edge, 0), (edge.T, 1)):
-        ends = np.diff(owner, axis=axis) != 0
-        ends = ends if axis == 0 else ends.T
+    for rows, own in ((edge, owner), (edge.T, owner.T)):
+        ends = np.diff(own, axis=0) != 0
         rows[1:] |= ends
         rows[:-1] |= ends
     areas = np.prod(plan.rooms[:, 2:] - plan.rooms[:, :2], 1) * (256 / GRID) ** 2
@@ -145,15 +144,15 @@ def wanted(plan: Plan, side: int) -> np.ndarray:
 class _Pairs(Dataset):
     """Batches by their number: plans ``[BATCH, 1, side, side]``, and what ``wanted`` gives of each."""
 
-    def __init__(self, plans: Plans, seed: int):
-        self.plans, self.seed = plans, seed
+    def __init__(self, plans: Plans, side: int, seed: int):
+        self.plans, self.side, self.seed = plans, side, seed
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, index))
         plans = self.plans.sample_plans(BATCH, rng)
         hints, _ = self.plans.pairs(plans, rng)
-        given = torch.from_numpy(hints) / 255
-        return given, torch.from_numpy(np.stack([wanted(plan, hints.shape[-1]) for plan in plans]))
+        should = np.stack([wanted(plan, self.side) for plan in plans])
+        return resized(hints, self.side, torch.device("cpu")), torch.from_numpy(should)
 
 
 def room_loss(made: Tensor, wanted: Tensor) -> Tensor:
@@ -165,8 +164,8 @@ def room_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def fit_rooms(
-    network: RoomNetwork, plans: Plans, total: int, seed: int, state_file: Path,
+    network: RoomNetwork, plans: Plans, side: int, total: int, seed: int, state_file: Path,
     report: Callable[[int, float], None] | None = None,
 ) -> None:  # fmt: skip
-    """Teach a network to see the rooms of plans; see ``fit_pairs``."""
-    fit_pairs(network, _Pairs(plans, seed), room_loss, total, BATCH, LR, seed, state_file, report)
+    """Teach a network to see the rooms of plans, drawn at so many px a side; see ``fit_pairs``."""
+    fit_pairs(network, _Pairs(plans, side, seed), room_loss, total, BATCH, LR, seed, state_file, report)

@@ -37,7 +37,7 @@ def test_rooms_are_what_edges_enclose():
     kinds[ROOM_TYPES.index("closet"), 12:16, 24:28] = 1  # of some of its pixels only
     found = {room.type: room.box for room in enclosed(*page)}
     assert set(found) == {"kitchen", "bedroom"}
-    np.testing.assert_allclose(found["kitchen"], (5, 9, 19, 29))  # up to the middles of its walls
+    np.testing.assert_allclose(found["kitchen"], (4, 8, 20, 30))  # up to where the next one begins
     edge[15:20, [19, 20]] = 0.45  # a door: the wall leaks, and is still one
     assert {room.type for room in enclosed(*page)} == {"kitchen", "bedroom"}
     edge[12:26, [19, 20]] = 0.02  # that is none
@@ -97,7 +97,7 @@ def test_plans_are_seen_from_all_sides():
     hint[0, 10:30, 4:54], hint[0, 11:29, 5:53] = 1, 0.5
     (room,) = see_rooms(network, hint)
     assert room.type == "kitchen" and len({tuple(x.flatten().tolist()) for x in seen}) == 8
-    np.testing.assert_allclose(room.box, (5, 11, 53, 29))
+    np.testing.assert_allclose(room.box, (4, 10, 54, 30))
 
 
 def test_the_network_learns_a_plan():
@@ -122,7 +122,7 @@ def test_a_drawer_draws_the_rooms_it_sees(monkeypatch):
     seen = [
         Room("kitchen", (4, 10, 40, 30)),
         Room("bedroom", (4, 30, 40, 60)),
-        Room("closet", (50, 2, 51, 3)),
+        Room("pipe_space", (50, 2, 51, 3)),
     ]
     calls = []
     monkeypatch.setattr("agents.agent.see_rooms", lambda *a: calls.append(a) or seen)
@@ -133,7 +133,7 @@ def test_a_drawer_draws_the_rooms_it_sees(monkeypatch):
     np.testing.assert_array_equal(goal[1], draw_rooms(seen).render(64).transpose(2, 0, 1))
     drawings = draw(drawer, hints, effort=1)
     assert len(calls) == 2  # each plan is looked at once
-    for drawing in drawings:  # the closet is not worth its price
+    for drawing in drawings:  # the pipe space is not worth its price
         assert sorted(room.type for room in rooms(drawing)) == ["bedroom", "kitchen"]
     (once, _), (cut, _) = draw(drawer, hints, prune=False), draw(drawer, hints, effort=1, strokes=1)
     assert len(once) == drawer.recipe.strokes and len(cut) == 1

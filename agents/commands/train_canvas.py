@@ -116,7 +116,8 @@ def fit_room_network(recipe: Recipe, out: Path, seed: int, device) -> None:
     def f1() -> float:
         return held_out.score([draw_rooms(see_rooms(network, hint)) for hint in hints])["room_f1"]
 
-    _fit_beside("rooms", recipe.rooms.plans, partial(fit_rooms, network, plans), network, f1, out, seed)
+    fit = partial(fit_rooms, network, plans, recipe.hint_side)
+    _fit_beside("rooms", recipe.rooms.plans, fit, network, f1, out, seed)
 
 
 def _fit_beside(
