@@ -261,7 +261,7 @@ _FLOORPLAN = Recipe(
     canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=120_000),
     drawer=DrawerOptions(width=192, hidden=128, look=8, reach=64.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
-    train=TrainOptions(pictures=240_000, batch=32, fewest=4, lr=5e-4, matrix_lr=0.01),
+    train=TrainOptions(pictures=160_000, batch=32, fewest=4, lr=5e-4, matrix_lr=0.01),
 )  # fmt: skip
 
 _ALL = (
