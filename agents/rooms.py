@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from drawenv.tasks.rooms import ROOM_TYPES, Room
 from .canvas import resized
 from .optim import bfloat16_is_fast
 from .pairs import fit_pairs
+from .unet import UNet
 
 FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
@@ -32,7 +34,7 @@ SURE, OPEN = 0.05, 0.45
 LEAST = 12  # px of 256x256: what is smaller is no room
 
 
-class RoomNetwork(nn.Module):
+class RoomNetwork(UNet):
     """A U-net of plans ``[B, 1, side, side]`` in [0, 1], sides multiples of 32.
 
     It returns logits ``[B, 1 + KINDS, side, side]``: of an edge, then of what is there. Its cells know where
@@ -42,45 +44,23 @@ class RoomNetwork(nn.Module):
         width: channels at a quarter of the resolution.
     """
 
-    at: Tensor
-
     def __init__(self, width: int):
-        super().__init__()
-        widths = [width, 2 * width, 4 * width, 4 * width]
+        super().__init__(1, 1 + KINDS, FOLD, width, partial(nn.GroupNorm, 1), more=2)
+        self.everywhere = nn.Linear(4 * width, 4 * width)
 
-        def conv(given: int, made: int, stride: int = 1) -> nn.Conv2d:
-            return nn.Conv2d(given, made, 3, stride, 1)
+    def cells(self, x: Tensor) -> Tensor:
+        x = super().cells(x)
+        along = [torch.linspace(-1, 1, side, device=x.device) for side in x.shape[2:]]
+        at = torch.stack(torch.meshgrid(*along, indexing="ij")).expand(len(x), -1, -1, -1)
+        return torch.cat([x, at], 1)
 
-        self.down = nn.ModuleList(map(conv, [FOLD**2 + 2, *widths], widths, [1, 2, 2, 2]))
-        self.same = nn.ModuleList(map(conv, [*widths[:3], *[widths[3]] * 3], [*widths[:3], *[widths[3]] * 3]))
-        self.everywhere = nn.Linear(widths[3], widths[3])
-        self.up = nn.ModuleList(conv(widths[k] + widths[k + 1], widths[k]) for k in (2, 1, 0))
-        normed = [*widths[:3], *[widths[3]] * 4, *widths[2::-1]]
-        self.norms = nn.ModuleList(nn.GroupNorm(1, channels) for channels in normed)
-        self.last = nn.Conv2d(width, (1 + KINDS) * FOLD**2, 1)
-        self.to(memory_format=torch.channels_last)  # ty: ignore
+    def deepest(self, x: Tensor, active: Tensor) -> Tensor:
+        return x + self.everywhere(active.mean((2, 3)))[:, :, None, None]
 
     def forward(self, x: Tensor) -> Tensor:
-        norms = iter(self.norms)
-
-        def active(x: Tensor) -> Tensor:
-            return F.silu(next(norms)(x))
-
         fast = self.training and bfloat16_is_fast(x.device)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=fast):
-            x = F.pixel_unshuffle(x, FOLD)
-            along = [torch.linspace(-1, 1, side, device=x.device) for side in x.shape[2:]]
-            at = torch.stack(torch.meshgrid(*along, indexing="ij")).expand(len(x), -1, -1, -1)
-            x, seen = torch.cat([x, at], 1).contiguous(memory_format=torch.channels_last), []
-            for k, down in enumerate(self.down):
-                x = down(F.silu(x) if k else x)
-                for same in self.same[k:] if k == 3 else self.same[k : k + 1]:
-                    x = x + same(active(x))
-                seen.append(x)
-            x = x + self.everywhere(active(x).mean((2, 3)))[:, :, None, None]
-            for up, beside in zip(self.up, seen[2::-1], strict=True):
-                x = active(up(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1)))
-            return F.pixel_shuffle(self.last(x), FOLD).float()
+            return super().forward(x).float()
 
 
 @torch.no_grad()
