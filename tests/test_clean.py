@@ -102,7 +102,8 @@ def test_ink_is_made_full_and_paper_taken_off(share):
 def test_parts_of_a_large_page_join():
     torch.manual_seed(0)
     network = CleanNetwork(4)
-    ink = np.random.default_rng(0).integers(0, 256, (48, TILE + 200), np.uint8)
+    torch.nn.init.normal_(network.last.weight, std=0.3)
+    ink = np.random.default_rng(0).integers(0, 2, (48, TILE + 200), np.uint8) * 255  # as strong everywhere
     whole = clean(network, ink)
     right = clean(network, ink[:, TILE - 192 :])
     np.testing.assert_allclose(whole[:, TILE:].astype(int), right[:, 192:], atol=1)
@@ -233,4 +234,5 @@ def test_lines_draws_what_is_under_the_dirt():
         drawing = drawer.draw(255 - soiled(ink, np.random.default_rng(seed), strengths))
         assert mse(drawing.render()[None, None], ink[None, None])[0] < 0.3 * np.square(ink / 255).mean()
         shown = in_strokes(drawing.pens(), drawing.renderer).render()
-        assert 3 <= len(drawing.pens()) <= 6 and iou(shown[None, None], ink[None, None])[0] > 0.7
+        # Two: a line, and two that meet at a corner.
+        assert 2 <= len(drawing.pens()) <= 4 and iou(shown[None, None], ink[None, None])[0] > 0.7
