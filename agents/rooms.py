@@ -69,13 +69,13 @@ def see_rooms(network: RoomNetwork, hint: Tensor) -> list[Room]:
 
     A room is what edges enclose, though they leak, of the type that is most likely for all of its pixels.
     """
-    x, likely = hint[None], torch.zeros(())
+    x, views = hint[None], []
     for turn, *mirror in product((False, True), repeat=3):  # along the diagonal, x, y
         flips = [axis for axis, flip in zip((3, 2), mirror, strict=True) if flip]
         view = network((x.transpose(2, 3) if turn else x).flip(flips)).flip(flips)
         view = torch.cat([view[:, :1].sigmoid(), view[:, 1:].softmax(1)], 1)
-        likely = likely + (view.transpose(2, 3) if turn else view).cpu()
-    edge, outside, *kinds = (likely / 8)[0].numpy()
+        views.append(view.transpose(2, 3) if turn else view)
+    edge, outside, *kinds = torch.stack(views).mean(0)[0].cpu().numpy()
     return enclosed(edge, outside, np.stack(kinds))
 
 

@@ -87,7 +87,7 @@ def test_vec_env_is_one_that_sb3_accepts():
 
 def test_vec_env_of_a_translation_shows_the_hint():
     env = CanvasVecEnv.of(replace(get_recipe("plans"), strokes=2), 2)
-    assert env.observation_space.shape == (3 + 1 + 1, 32, 32) and env.reset()[:, 3].any()
+    assert env.observation_space.shape == (3 + 1 + 1, 64, 64) and env.reset()[:, 3].any()
 
 
 def test_ppo_learns_and_goes_on(tmp_path):
