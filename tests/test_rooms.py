@@ -66,7 +66,14 @@ def test_what_should_be_seen_gives_the_rooms():
         )
         shapes.append(true.renderer.action_spec.to_physical(true.actions))
         assert weights.min() == 1 and weights.max() < 10
-    assert room_scores(drawings, shapes)["room_f1"] > 0.97
+    scores = room_scores(drawings, shapes)
+    assert scores["room_f1"] > 0.97
+    assert 0.9 < scores["found_bedroom"] <= 1
+    missing = [
+        draw_rooms([room for room in rooms(drawing) if room.type != "bedroom"]) for drawing in drawings
+    ]
+    without = room_scores(missing, shapes)
+    assert without["found_bedroom"] == 0 and without["found_closet"] == scores["found_closet"]
 
 
 def test_small_rooms_weigh_more():

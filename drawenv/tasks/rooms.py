@@ -120,7 +120,8 @@ def between_lines(plan: np.ndarray) -> list[Room]:
 
 
 def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dict[str, float]:
-    """Precision, recall and F1 of rooms at IoU 0.5, with their type and without; mean IoU over types.
+    """Precision, recall and F1 of rooms at IoU 0.5, with their type and without; mean IoU over types; of each
+    type that there is, how many are found.
 
     Args:
         drawings: of plans.
@@ -130,12 +131,13 @@ def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> di
     The mean IoU is over the types, each over the pixels of all plans.
     """
     found, wanted, right, placed = 0, 0, 0, 0
-    shared, either = np.zeros(len(ROOM_TYPES)), np.zeros(len(ROOM_TYPES))
+    shared, either, hit, there = np.zeros((4, len(ROOM_TYPES)))
     for drawing, plan in zip(drawings, shapes, strict=True):
         true = Drawing(drawing.renderer.action_spec.to_action(plan).clip(-1, 1), drawing.renderer)
         types, boxes = room_types(true), plan[:, :4]
         predicted = rooms(drawing)
         found, wanted = found + len(predicted), wanted + len(boxes)
+        there += np.bincount(types, minlength=len(ROOM_TYPES))
         drawn_map, true_map = type_map(drawing), type_map(true)
         for k in range(len(ROOM_TYPES)):
             shared[k] += ((drawn_map == k) & (true_map == k)).sum()
@@ -147,8 +149,11 @@ def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> di
         overlap = np.where(twice[:, None], 0, box_iou(own, boxes))
         same = np.array([[room.type == ROOM_TYPES[t] for t in types] for room in predicted])
         for good, typed in ((overlap >= 0.5, False), ((overlap >= 0.5) & same, True)):
-            hits = int(good[paired(good * (1 + overlap))].sum())
-            right, placed = right + typed * hits, placed + (not typed) * hits
+            own_hits, true_hits = paired(good * (1 + overlap))
+            hits = good[own_hits, true_hits]
+            right, placed = right + typed * int(hits.sum()), placed + (not typed) * int(hits.sum())
+            if typed:
+                hit += np.bincount(types[true_hits[hits]], minlength=len(ROOM_TYPES))
     precision, recall = right / max(found, 1), right / max(wanted, 1)
     return {
         "room_precision": precision,
@@ -156,4 +161,5 @@ def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> di
         "room_f1": 2 * right / max(found + wanted, 1),
         "room_f1_untyped": 2 * placed / max(found + wanted, 1),
         "miou": float(np.mean(shared[either > 0] / either[either > 0])),
+        **{f"found_{kind}": float(hit[k] / there[k]) for k, kind in enumerate(ROOM_TYPES) if there[k]},
     }
