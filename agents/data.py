@@ -137,7 +137,7 @@ class Pictures(Dataset):
         self.batches = iter(loaded(self, itertools.count(), self.device))
 
     def __getitem__(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Hints and targets of a batch, uint8 ``[k, C, H, W]``, those of one size together."""
+        """Hints and targets of a batch, uint8 ``[k, C, H, W]``; symbols apart."""
         rng = np.random.default_rng((*self.seed, index))
         built_in = round(self.recipe.data.symbols * self.size)
         hints, targets = self.targets.sample_pairs(self.size - built_in, rng)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from drawenv.targets.plans import GRID, Plan, Plans, largest_first
-from drawenv.tasks.rooms import ROOM_TYPES, Room
+from drawenv.tasks.rooms import ROOM_TYPES, Room, room_at
 
 from .canvas import resized
 from .optim import bfloat16_is_fast
@@ -92,14 +92,11 @@ def enclosed(edge: np.ndarray, outside: np.ndarray, kinds: np.ndarray) -> list[R
     beside = graph.rag_boundary(regions, edge)
     beside.remove_edges_from([(0, k) for k in list(beside.adj.get(0, ()))])  # the outside is no room's
     whole = graph.cut_threshold(regions, beside, OPEN)
-    rooms, scale = [], 64 / len(edge)
-    regions = np.where(regions > 0, whole + 1, 0)
+    regions, rooms = np.where(regions > 0, whole + 1, 0), []
     for k, part in enumerate(find_objects(regions), 1):
         if part:
             own = (regions[part] == k) * kinds[(slice(None), *part)]
-            ends = (part[1].start, part[0].start, part[1].stop, part[0].stop)
-            left, top, right, bottom = (float(end) * scale for end in ends)
-            rooms.append(Room(ROOM_TYPES[int(own.sum((1, 2)).argmax())], (left, top, right, bottom)))
+            rooms.append(room_at(ROOM_TYPES[int(own.sum((1, 2)).argmax())], part, len(edge)))
     return rooms
 
 

@@ -112,8 +112,12 @@ def read_recipe(folder: Path) -> Recipe:
     if "recipe" not in config:
         raise ValueError(f"{folder} holds no weights of a drawer: no config.json that names a recipe")
     try:
-        recipe = Recipe.from_dict(config["recipe"])
-        _check(recipe, config["recipe"])
+        values = dict(config["recipe"])
+        if not values.get("votes") and "data" in values:  # fields that are gone, and said nothing
+            values.pop("votes", None)
+            values["data"] = {k: v for k, v in values["data"].items() if (k, v) != ("zooms", [1])}
+        recipe = Recipe.from_dict(values)
+        _check(recipe, values)
         recipe.check()
         return recipe
     except Exception as error:  # of a foreign recipe anything may be wrong

@@ -1,5 +1,6 @@
 """Weights saved, loaded, damaged and put to work."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -222,3 +223,17 @@ def test_what_no_drawer_could_be_is_refused(changes, message):
     get_recipe("mnist-4").check()
     with pytest.raises(ValueError, match=message):
         replace(get_recipe("mnist-4"), **changes).check()
+
+
+def test_fields_that_are_gone_and_said_nothing_are_passed_over(tmp_path):
+    """Weights made while plans were voted on still load, if they were none of those."""
+    Drawer.from_pretrained("quickstart").save_pretrained(tmp_path)
+    config = read_config(tmp_path)
+    config["recipe"]["votes"] = 0.0
+    config["recipe"]["data"]["zooms"] = [1]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert Drawer.from_pretrained(tmp_path).recipe == Drawer.from_pretrained("quickstart").recipe
+    config["recipe"]["votes"] = 0.2
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="describes no recipe of this version"):
+        Drawer.from_pretrained(tmp_path)

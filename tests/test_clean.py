@@ -12,7 +12,7 @@ from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit
 from agents.draw import draw_any_size
 from agents.page import SEEN, SMALL, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
-from drawenv.metrics import iou, mse
+from drawenv.metrics import iou, mse, stroke_recovery
 from drawenv.middle_lines import line_width
 from drawenv.pens import in_strokes, pens_of_ink
 from drawenv.targets.dirt import KINDS, MEASURED, any_dirt, load_dirty, soiled
@@ -228,6 +228,7 @@ def test_dark_ink_on_dim_paper_is_dark_ink(light):
 def test_lines_draws_what_is_under_the_dirt():
     """With the weights in the repository."""
     drawer, ink = Drawer.from_pretrained("lines"), page(256, 256)
+    true = [np.array([(20, 40), (220, 60)]), np.array([(40, 220), (120, 80), (200, 200)])]
     assert len(drawer.draw(np.full((128, 200), 250, np.uint8))) == 0  # blank paper
     for seed in (0, 1):
         strengths = {"faint": 0.4, "ruled": 0.7, "stained": 0.4, "shaded": 0.5, "noisy": 0.2}
@@ -236,3 +237,5 @@ def test_lines_draws_what_is_under_the_dirt():
         shown = in_strokes(drawing.pens(), drawing.renderer).render()
         # Two: a line, and two that meet at a corner.
         assert 2 <= len(drawing.pens()) <= 4 and iou(shown[None, None], ink[None, None])[0] > 0.7
+        found = stroke_recovery([pen.points() for pen in drawing.pens()], true)
+        assert found["stroke_precision"] > 0.8 and found["stroke_recall"] > 0.8

@@ -15,7 +15,7 @@ from drawenv.renderers.color import rgb_to_lab
 from drawenv.targets import files
 from drawenv.targets.floorplans import annotations, derive_rooms, parse
 from drawenv.targets.plans import Plans
-from drawenv.tasks.rooms import ROOM_COLORS, ROOM_TYPES, nearest_room_type, rooms
+from drawenv.tasks.rooms import ROOM_COLORS, ROOM_TYPES, Room, draw_rooms, nearest_room_type, rooms
 
 RED, BLUE = (53.24, 80.09, 67.20), (32.30, 79.19, -107.86)
 
@@ -145,6 +145,9 @@ def test_rooms_of_a_drawing():
     assert found[0].box == (0, 0, 30, 40)  # black took the rest of it
     assert json.dumps([room._asdict() for room in found])
     assert rooms(rectangles()) == []
+    bedroom, closet = Room("bedroom", (0, 0, 40, 40)), Room("closet", (50, 50, 60, 60))
+    assert rooms(draw_rooms([closet, bedroom])) == [bedroom, closet]  # the largest first
+    assert len(draw_rooms([])) == 0
     with pytest.raises(TypeError, match="filled rectangles"):
         rooms(Drawing(np.zeros((1, 6), np.float32), BezierRenderer()))
 

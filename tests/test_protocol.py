@@ -45,6 +45,7 @@ def test_pairs_are_drawn_from_their_hints():
         drawenv.evaluate(drawer.policy(effort), "RectangleCanvas-v0", "plans:test", 4, **options)
         for effort in (0, 1)
     )
+    assert len(seen["returns"]) == len(once["returns"]) == 4
     # Fewer rooms than strokes: the last is drawn again.
     assert np.mean(seen["mse"]) < np.mean(once["mse"])
 

@@ -23,8 +23,6 @@ def paint(page, kind, left, top, right, bottom):
     edge, outside, kinds = page
     outside[top:bottom, left:right] = 0
     kinds[ROOM_TYPES.index(kind), top:bottom, left:right] = 0.9
-    for line in (edge[top:bottom, [left, right - 1]], edge[[top, bottom - 1], left:right]):
-        line[:] = 1
     edge[top:bottom, [left, right - 1]] = edge[[top, bottom - 1], left:right] = 1
 
 

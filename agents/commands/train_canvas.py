@@ -90,9 +90,8 @@ def fit_clean(recipe: Recipe, out: Path, seed: int, device) -> None:
     torch.manual_seed(seed)
     network = CleanNetwork(recipe.clean.width).to(device)
     fit = partial(fit_cleaner, network, pictures)
-    _fit_beside(
-        "cleaner", recipe.clean.crops, fit, network, lambda: clean_error(network, held_out), out, seed
-    )
+    measure = partial(clean_error, network, held_out)
+    _fit_beside("cleaner", recipe.clean.crops, fit, network, measure, "error over blank", out, seed)
 
 
 def fit_room_network(recipe: Recipe, out: Path, seed: int, device) -> None:
@@ -117,11 +116,12 @@ def fit_room_network(recipe: Recipe, out: Path, seed: int, device) -> None:
         return held_out.score([draw_rooms(see_rooms(network, hint)) for hint in hints])["room_f1"]
 
     fit = partial(fit_rooms, network, plans, recipe.hint_side)
-    _fit_beside("rooms", recipe.rooms.plans, fit, network, f1, out, seed)
+    _fit_beside("rooms", recipe.rooms.plans, fit, network, f1, "F1", out, seed)
 
 
 def _fit_beside(
-    name: str, total: int, fit: Callable, network, measure: Callable[[], float], out: Path, seed: int
+    name: str, total: int, fit: Callable, network, measure: Callable[[], float], figure: str, out: Path,
+    seed: int,
 ) -> None:  # fmt: skip
     """Train what a drawer has beside D and C; write NAME.safetensors and its record."""
     import time
@@ -138,7 +138,7 @@ def _fit_beside(
     seconds, validation = round(time.monotonic() - start, 1), measure()
     save_weights(network, out / f"{name}.safetensors")
     write_config(out, **{name: made | {"learned_from": total, "seconds": seconds, "validation": validation}})
-    print(f"{out / f'{name}.safetensors'}: {validation:.3f} on validation pictures")
+    print(f"{out / f'{name}.safetensors'}: {figure} {validation:.3f} on validation pictures")
 
 
 def main(arguments: Arguments) -> None:

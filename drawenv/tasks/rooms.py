@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import find_objects, label
+from skimage.segmentation import clear_border
 
 from drawenv.drawing import Drawing
 from drawenv.metrics import box_iou, paired
@@ -104,19 +105,22 @@ def draw_rooms(rooms: Sequence[Room]) -> Drawing:
     return Drawing(renderer.action_spec.to_action(physical[order]).clip(-1, 1), renderer)
 
 
+def room_at(kind: str, part: tuple[slice, slice], side: int) -> Room:
+    """The room whose box are some rows and columns of a plan so many px a side."""
+    rows, columns = part
+    ends = columns.start, rows.start, columns.stop, rows.stop
+    left, top, right, bottom = (float(end) * 64 / side for end in ends)
+    return Room(kind, (left, top, right, bottom))
+
+
 def between_lines(plan: np.ndarray) -> list[Room]:
     """The rooms that the lines of a plan uint8 ``[side, side]``, light on black, enclose: what can be had
     without learning. It knows no types: all are of the commonest, closets.
     """
-    regions, _ = label(plan < LINE)
-    outside = np.unique(np.concatenate([regions[[0, -1]].ravel(), regions[:, [0, -1]].ravel()]))
-    found, scale = [], 64 / len(plan)
-    for k, (rows, columns) in enumerate(find_objects(regions), 1):
-        if k not in outside and (regions[rows, columns] == k).sum() * scale**2 >= SMALLEST:
-            ends = columns.start, rows.start, columns.stop, rows.stop
-            left, top, right, bottom = (float(end) * scale for end in ends)
-            found.append(Room("closet", (left, top, right, bottom)))
-    return found
+    regions, least = clear_border(label(plan < LINE)[0]), SMALLEST * (len(plan) / 64) ** 2
+    parts = enumerate(find_objects(regions), 1)
+    found = [part for k, part in parts if part and (regions[part] == k).sum() >= least]
+    return [room_at("closet", part, len(plan)) for part in found]
 
 
 def room_scores(drawings: Sequence[Drawing], shapes: Sequence[np.ndarray]) -> dict[str, float]:
