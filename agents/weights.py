@@ -28,16 +28,20 @@ _LARGE = 30_000  # numbers in a tensor that is stored as int8
 def save_weights(module: nn.Module, path: Path) -> None:
     """A module's parameters as safetensors; an interrupted write leaves the old file.
 
-    float16, but large matrices and convolutions as int8 with a ``.scale`` for each output: half the
-    size, and drawings of sketches were about 1 % worse.
+    float16, but large matrices and convolutions as int8 with a ``.scale`` for each output and
+    ``.columns``, one for each input: half the size. Without the latter an input with a few large weights took
+    all precision from the others, and drawings of boxes were 15 % worse.
     """
     tensors = {}
     for name, value in module.state_dict().items():
         value = value.cpu()
         if value.ndim > 1 and value.numel() > _LARGE:
-            scale = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp(min=1e-8) / 127
-            rounded = (value / scale).round().to(torch.int8).contiguous()
-            tensors[name], tensors[f"{name}.scale"] = rounded, scale.contiguous()
+            inner = tuple(range(2, value.ndim))
+            columns = value.abs().amax((0, *inner), keepdim=True).clamp(min=1e-8).sqrt()
+            even = value / columns
+            scale = even.abs().amax((1, *inner), keepdim=True).clamp(min=1e-8) / 127
+            tensors[name] = (even / scale).round().to(torch.int8).contiguous()
+            tensors[f"{name}.scale"], tensors[f"{name}.columns"] = scale, columns
         else:
             tensors[name] = value.half().contiguous()
     with whole(path) as beside:
@@ -68,10 +72,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
             wanted = (file.metadata() or {}).get(DIGEST)
         if wanted and wanted != _digest(tensors):
             raise ValueError(f"{path} is damaged: its numbers have changed since it was written")
-        scales = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".scale")}
-        for name, scale in scales.items():
-            matrix = name.removesuffix(".scale")
-            tensors[matrix] = tensors[matrix].float() * scale
+        for name in [name for name in tensors if name.endswith((".scale", ".columns"))]:
+            matrix, _, _ = name.rpartition(".")
+            tensors[matrix] = tensors[matrix].float() * tensors.pop(name)
         module.load_state_dict(tensors)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None

@@ -43,7 +43,7 @@ function drawCurve(canvas, width, height, [x0, y0, x1, y1, x2, y2, thickness]) {
   return canvas;
 }
 
-// ---- Weights: a safetensors file, float16, or int8 with a float32 scale for each row.
+// ---- Weights: a safetensors file, float16, or int8 with a float32 scale for each row, and one for each column.
 function half(bits) {
   const exponent = (bits >> 10) & 31, fraction = bits & 1023, sign = bits >> 15 ? -1 : 1;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
@@ -61,7 +61,8 @@ function readWeights(bytes) {
   }
   for (const name of Object.keys(tensors).filter(name => name.endsWith(".scale"))) {
     const matrix = tensors[name.slice(0, -6)], scale = tensors[name], row = matrix.length / scale.length;
-    for (let k = 0; k < matrix.length; k++) matrix[k] *= scale[Math.floor(k / row)];
+    const columns = tensors[`${name.slice(0, -6)}.columns`]; // of weights of before there are none
+    for (let k = 0; k < matrix.length; k++) matrix[k] *= scale[Math.floor(k / row)] * (columns ? columns[k % row] : 1);
   }
   return tensors;
 }
