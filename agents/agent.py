@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from drawenv.tasks.rooms import draw_rooms
 from . import weights
 from .canvas import CanvasNetwork, make_canvas, resized
 from .clean import CleanNetwork, clean
+from .correct import Corrector
 from .draw import EFFORT, MOST, draw, draw_any_size
 from .drawer import DrawerNetwork, make_network
 from .imagine import RealCanvas
@@ -43,6 +45,7 @@ class Drawer(ModelHubMixin):
         renderer: the real renderer R.
         cleaner: of pages, if its recipe wants them cleaned first.
         rooms: what sees the rooms of floor plans, if its recipe draws them.
+        corrector: of strokes in one pass, if there is one.
         config: how the weights were made, and what they measured.
         sheet: a PNG of drawings that their training ended with, if it is known.
     """
@@ -53,9 +56,10 @@ class Drawer(ModelHubMixin):
     def __init__(
         self, recipe: Recipe, network: DrawerNetwork, canvas: CanvasNetwork, config: dict | None = None,
         cleaner: CleanNetwork | None = None, rooms: RoomNetwork | None = None,
+        corrector: Corrector | None = None,
     ):  # fmt: skip
         self.recipe, self.network, self.canvas = recipe, network, canvas
-        self.cleaner, self.rooms = cleaner, rooms
+        self.cleaner, self.rooms, self.corrector = cleaner, rooms, corrector
         self._last: tuple[bytes, list[Drawing]] = b"", []
         self.renderer = recipe.renderer()
         self.config = config or {"version": weights.VERSION, "recipe": recipe.as_dict()}
@@ -66,13 +70,15 @@ class Drawer(ModelHubMixin):
         canvas = make_canvas(recipe)
         cleaner = CleanNetwork(recipe.clean.width) if recipe.clean.crops else None
         rooms = RoomNetwork(recipe.rooms.width) if recipe.rooms.plans else None
-        return cls(recipe, make_network(recipe), canvas, None, cleaner, rooms)
+        network = make_network(recipe)
+        corrector = Corrector(recipe) if recipe.train.corrections else None
+        return cls(recipe, network, canvas, None, cleaner, rooms, corrector)
 
     def with_recipe(self, **changes) -> Drawer:
         """The same networks, drawing with another recipe: with other ``levels``, or at another ``price``."""
         recipe = replace(self.recipe, **changes)
         config = self.config | {"recipe": recipe.as_dict()}
-        return Drawer(recipe, self.network, self.canvas, config, self.cleaner, self.rooms)
+        return Drawer(recipe, self.network, self.canvas, config, self.cleaner, self.rooms, self.corrector)
 
     @property
     def parts(self) -> dict[str, torch.nn.Module]:
@@ -80,7 +86,8 @@ class Drawer(ModelHubMixin):
         parts: dict[str, torch.nn.Module] = {"drawer": self.network, "canvas": self.canvas}
         if self.cleaner and self.recipe.clean.crops:
             parts["cleaner"] = self.cleaner
-        return parts | ({"rooms": self.rooms} if self.rooms else {})
+        others = {"rooms": self.rooms, "corrector": self.corrector}
+        return parts | {name: part for name, part in others.items() if part}
 
     @property
     def device(self) -> torch.device:
@@ -318,9 +325,12 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         pixels = start.mul(255).round().byte().cpu().numpy()
         # What is redrawn is a window of a page, and a page that can moves all of its strokes at once.
         nudges = FEW_NUDGES if old is not None and moves_at_once(self.renderer) else NUDGES
+        # Where strokes are judged and moved afterwards, that does as much in less time.
+        once = self.corrector if proposals == 1 and not rounds else None
+        correct = partial(once, self.network, self.canvas) if once else None
         chosen = plan(
             self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price,
-            nudges,
+            nudges, correct,
         )  # fmt: skip
         if refine:
             # Windows overlap: strokes that move far leave their neighbours', which counted on them.

@@ -174,7 +174,7 @@ class DrawerNetwork(nn.Module):
         """
         look, state = self.attend(code, canvas, left, state)
         place = self.sampled(look.weights) if sample else look.place[:, None]
-        action, shown = self.stroke(code, look, place)
+        action, shown, _ = self.stroke(code, look, place)
         return action[:, 0], None if shown is None else shown[:, 0], state
 
     def compare(self, code: Code, canvas: Tensor) -> Tensor:
@@ -229,9 +229,10 @@ class DrawerNetwork(nn.Module):
         race = torch.empty_like(weights).exponential_(generator=generator)  # multinomial, for graphs
         return self.centres[(weights / race).topk(count).indices]
 
-    def stroke(self, code: Code, look: Look, place: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels, and whether they are drawn: 1 or 0,
-        with the gradient of the probability, ``[B, k]``. None if they always are.
+    def stroke(self, code: Code, look: Look, place: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The strokes ``[B, k, n]`` at places ``[B, k, axes]`` in pixels, whether they are drawn: 1 or 0,
+        with the gradient of the probability, ``[B, k]``, or None if they always are, and what the network
+        thought, ``[B, k, width]``.
         """
         batch, k, _ = place.shape
         corner = place.detach().round().long()
@@ -247,13 +248,14 @@ class DrawerNetwork(nn.Module):
             for layer in self.mix:
                 x = layer(F.silu(x))
         with self.autocast(False):
-            x, shown = self.head(F.silu(x.float())), None
+            thought = F.silu(x.float())
+            x, shown = self.head(thought), None
             if self.gate:
                 likely = torch.sigmoid(x[..., -1] + 2)  # at first nearly every stroke is
                 shown = (likely > 0.5).float() + likely - likely.detach()
                 x = x[..., :-1]
             raw = torch.tanh(x) * self.scale + middle @ self.place + self.middle
-            return (raw + raw @ self.pull.T + self.shift).clamp(-1, 1), shown
+            return (raw + raw @ self.pull.T + self.shift).clamp(-1, 1), shown, thought
 
     def crop(self, pair: Tensor, middle: Tensor) -> Tensor:
         """Squares of ``[m, C, H, W]`` around pixels ``[m, k, 2]`` (x, y), 0 outside, cut into patches:

@@ -7,8 +7,11 @@ nothing else was there, and a stroke that is worth nothing is left out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from drawenv import Renderer
 from drawenv.drawing import draw_kept
@@ -23,13 +26,14 @@ NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing;
 FEW_NUDGES = 4  # so many where the gradient of the page does the rest
 REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
 FAR = 0.2  # of moves in one parameter, where it is not known what hides what; half of them go further
+Correct = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 START = 4  # rounds: where there are more, another start finds more than they do
 
 
 def plan(
     network: DrawerNetwork, renderer: Renderer, code: tuple, before: np.ndarray, strokes: int,
     proposals: int = 1, rounds: int = 0, old: Strokes | None = None, price: float = 0.0,
-    nudges: int = NUDGES,
+    nudges: int = NUDGES, correct: Correct | None = None,
 ) -> Strokes:  # fmt: skip
     """Choose strokes under the real renderer.
 
@@ -45,12 +49,14 @@ def plan(
         old: strokes to redraw; None to choose them first.
         price: squared error of a picture, values in [0, 1], that a stroke must save.
         nudges: small moves of each stroke in a round.
+        correct: makes proposals better, given goals, canvases, strokes and thoughts (see ``Corrector``).
 
     Returns:
         Actions float32 ``[B, strokes, n]`` and which of them are drawn, bool ``[B, strokes]``.
     """
     starts = 1 if old else max(rounds // START, 1)
-    planners = [Planner(network, renderer, Code(*code), before, price, seed) for seed in range(starts)]
+    parts = network, renderer, Code(*code), before, price
+    planners = [Planner(*parts, seed, correct) for seed in range(starts)]
     for seed, planner in enumerate(planners):
         if old:
             planner.actions, planner.keep = (part.copy() for part in old)
@@ -78,6 +84,7 @@ class Planner:
         before: the canvases to draw on, uint8 ``[B, C, H, W]``.
         price: squared error of a picture, values in [0, 1], that a stroke must save.
         seed: of the proposals.
+        correct: see ``plan``.
 
     Attributes:
         actions: float32 ``[B, strokes, n]``.
@@ -86,9 +93,10 @@ class Planner:
 
     def __init__(
         self, network: DrawerNetwork, renderer: Renderer, code: Code, before: np.ndarray, price: float = 0.0,
-        seed: int = 0,
+        seed: int = 0, correct: Correct | None = None,
     ):  # fmt: skip
         self.network, self.renderer, self.code, self.before = network, renderer, code, before
+        self.correct = correct
         goal = code.goal.mul(255).round().byte().cpu().numpy()
         self.goal = np.ascontiguousarray(goal)
         self.price = round(price * 255**2)
@@ -121,7 +129,13 @@ class Planner:
         if proposals > 1:
             others = self.network.sampled(look.weights, proposals - 1, self.generator)
             places = torch.cat([places, others], 1)
-        strokes, shown = self.network.stroke(code, look, places)
+        strokes, shown, thought = self.network.stroke(code, look, places)
+        if self.correct:
+            below = to_unit(np.repeat(canvas, proposals, 0), self.device)
+            goal = code.goal.repeat_interleave(proposals, 0)
+            strokes = self.correct(goal, below, *(x.flatten(0, 1) for x in (strokes, thought))).view_as(
+                strokes
+            )
         wanted = np.ones(len(rows), bool) if shown is None else shown[:, 0].cpu().numpy() > 0.5
         actions = strokes.cpu().numpy()  # [rows, proposals, n]
         drawn = np.repeat(canvas, proposals, 0)

@@ -108,6 +108,8 @@ class TrainOptions:
 
     pictures: int = 900_000
     """How many pictures it is trained on."""
+    corrections: int = 0
+    """How many what corrects its strokes is trained on afterwards (``agents.correct``); 0: there is none."""
     fewest: int | None = None
     """Draw at random from so many strokes to the recipe's; all of them if None."""
     batch: int = 64
@@ -216,7 +218,10 @@ class Recipe:
             drawer=replace(self.drawer, width=16, hidden=32),
             clean=replace(self.clean, crops=min(self.clean.crops, 64), width=4),
             rooms=replace(self.rooms, plans=min(self.rooms.plans, 64), width=8),
-            train=replace(self.train, pictures=256, batch=16, start_from=None),
+            train=replace(
+                self.train, pictures=256, corrections=min(self.train.corrections, 64), batch=16,
+                start_from=None,
+            ),
         )  # fmt: skip
 
     def as_dict(self) -> dict:
@@ -245,7 +250,7 @@ def _tuples(value):
 
 _LINES = Recipe(
     "lines", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, fewest=4),
+    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, corrections=60_000, fewest=4),
 )  # fmt: skip
 
 _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
@@ -254,6 +259,7 @@ _OMNIGLOT = Recipe(
     "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
     drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
     data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
+    train=TrainOptions(corrections=60_000),
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -275,12 +281,12 @@ _ALL = (
     Recipe(
         "mnist-4", env_options={"thickness": 5.0}, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
-        train=TrainOptions(pictures=4_500_000, batch=256, lr=5e-4, matrix_lr=0.01),
+        train=TrainOptions(pictures=4_500_000, corrections=60_000, batch=256, lr=5e-4, matrix_lr=0.01),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=400_000, fewest=4),
+        train=TrainOptions(pictures=400_000, corrections=60_000, fewest=4),
     ),
     _OMNIGLOT,
     replace(
@@ -294,7 +300,7 @@ _ALL = (
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_250_000, batch=128),
+        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_250_000, corrections=60_000, batch=128),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
@@ -302,13 +308,15 @@ _ALL = (
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32, price=4.0,
         canvas=CanvasOptions(dots=8, steps=9_300), loss=LossOptions(step_weight=0.3, blur_until=0.3),
         drawer=DrawerOptions(hidden=192, look=8, reach=40.0, gate=True),
-        train=TrainOptions(pictures=2_700_000, batch=128, fewest=1, lr=2e-4, matrix_lr=0.004),
+        train=TrainOptions(
+            pictures=2_700_000, corrections=60_000, batch=128, fewest=1, lr=2e-4, matrix_lr=0.004
+        ),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, look=8, reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=2_600_000, batch=128, lr=5e-4, matrix_lr=0.01),
+        train=TrainOptions(pictures=2_600_000, corrections=60_000, batch=128, lr=5e-4, matrix_lr=0.01),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}

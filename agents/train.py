@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from drawenv.drawing import draw_kept
 from . import processes
 from .agent import Drawer
 from .canvas import to_unit
+from .correct import BATCH, Corrections
 from .data import Batch, make_batches
 from .drawer import Code
 from .evaluate import evaluate
@@ -175,17 +177,20 @@ class Trainer:
 
 
 def train_drawer(
-    drawer: Drawer, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None
-) -> dict:
-    """Train D through C; run again with the same ``out`` to go on from the last validation. On one device the
-    weights are those of a run that was never stopped.
+    drawer: Drawer, out: Path, seed: int = 0, report: Callable[[dict], None] | None = None,
+    corrections: bool = False,
+) -> dict:  # fmt: skip
+    """Train D through C, or what corrects its strokes; run again with the same ``out`` to go on from the last
+    validation. On one device the weights are those of a run that was never stopped.
 
     Args:
         drawer: its networks are changed in place, see ``Trainer``.
-        out: folder for ``training.pt`` (the state to resume from) and ``log.jsonl`` (validation
-            figures against pictures and seconds; also as TensorBoard events).
+        out: folder for ``training.pt`` (the state to resume from) and ``log.jsonl`` (validation figures
+            against pictures and seconds; also as TensorBoard events). Those of a corrector are in the folder
+            ``corrector`` there.
         seed: of the pictures.
         report: called every so often with what was measured.
+        corrections: train the corrector, of a drawer that is trained.
 
     Returns:
         The last validation: pictures, seconds, mse (under R), mse_canvas (under C).
@@ -196,9 +201,14 @@ def train_drawer(
     from torch.utils.tensorboard import SummaryWriter  # slow to import
 
     recipe, writes = drawer.recipe, processes.rank() == 0
-    validation = held_out(recipe)
-    trainer = (Reinforce if recipe.train.through == "reinforce" else Trainer)(drawer, seed)
-    state_file, pictures, before = out / "training.pt", 0, 0.0
+    kind = Corrections if corrections else Reinforce if recipe.train.through == "reinforce" else Trainer
+    trainer, validation = kind(drawer, seed), held_out(recipe)
+    folder = out / "corrector" if corrections else out
+    if corrections:
+        train = replace(recipe.train, pictures=recipe.train.corrections, batch=min(BATCH, recipe.train.batch))
+        recipe = replace(recipe, train=train)
+        folder.mkdir(exist_ok=True)
+    state_file, pictures, before = folder / "training.pt", 0, 0.0
     if state := load_state(state_file, seed, drawer.device):
         try:
             trainer.load_state(state)
@@ -217,7 +227,7 @@ def train_drawer(
         trainer.restart(seed + pictures)
 
     begin()
-    start, writer = time.monotonic(), SummaryWriter(out) if writes else None
+    start, writer = time.monotonic(), SummaryWriter(folder) if writes else None
     begun = pictures
     every = max(recipe.train.pictures // SAVES, min(64, recipe.train.pictures // 4), 1)
     last: dict = {}
@@ -235,7 +245,7 @@ def train_drawer(
         last.update({name: figures[name] for name in ("mse", "mse_canvas")})
         if pictures == begun:  # it was finished before
             return
-        with open(out / "log.jsonl", "a") as log:
+        with open(folder / "log.jsonl", "a") as log:
             log.write(json.dumps(last) + "\n")
         for name, under in (("mse", "renderer"), ("mse_canvas", "canvas")):
             writer.add_scalar(f"mse/{under}", figures[name], pictures)
@@ -262,7 +272,8 @@ def train_drawer(
             report({"pictures": pictures, **last})
     processes.wait()
     drawer.network.half_precision = False
-    drawer.network.requires_grad_(False).eval()
+    for part in drawer.parts.values():
+        part.requires_grad_(False).eval()
     return last
 
 

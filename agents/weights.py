@@ -164,7 +164,9 @@ def claim(folder: Path, recipe: Recipe) -> None:
     """
     if "recipe" in read_config(folder):
         old = read_recipe(folder)
-        same_length = replace(old, train=replace(old.train, pictures=recipe.train.pictures))
+        now = recipe.train
+        length = replace(old.train, pictures=now.pictures, corrections=now.corrections)
+        same_length = replace(old, train=length)
         if same_length != recipe:
             ours, theirs = recipe.as_dict(), same_length.as_dict()
             other = next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ from .common import Device, prepare, progress, provenance
 
 @dataclass
 class Arguments:
-    """Train the drawer D of a recipe; writes OUT/drawer.safetensors, OUT/config.json and a sheet of drawings.
+    """Train the drawer D of a recipe and what belongs to it; writes OUT/drawer.safetensors and others,
+    OUT/config.json and a sheet of drawings.
 
     Run the same command again to go on after an interruption. Fields of the recipe can be given too, for
     instance --strokes 8 --train.lr 5e-4 --targets my_pictures. Several processes:
@@ -56,17 +58,13 @@ def main(arguments: Arguments) -> None:
 
 
 def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
-    """Train in a folder; one of several processes ``writes``."""
-    import torch
-
+    """Train in a folder what is not there yet; one of several processes ``writes``."""
     from .. import Drawer, processes
     from ..agent import SHEET
-    from ..train import start_from, train_drawer
-    from ..weights import claim, load_weights, save_weights, write_config
+    from ..weights import claim, read_config, save_weights
     from .evaluate import write_sheet
     from .train_canvas import fit, fit_clean, fit_room_network
 
-    made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     first = Drawer.from_pretrained(recipe.train.start_from) if recipe.train.start_from else None
     if writes:
         claim(out, recipe)
@@ -81,30 +79,57 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
             fit_room_network(recipe, out, seed, device)
     device = processes.start(device)  # the others wait here
     processes.wait()
+    made, corrector = read_config(out).get("drawer", {}), out / "corrector.safetensors"
+    trained = made.get("seed") == seed and made["validation"]["pictures"] >= recipe.train.pictures
+    if not (trained and (out / "drawer.safetensors").exists()):
+        train_part("drawer", recipe, out, seed, device, writes, first)
+        if writes:
+            corrector.unlink(missing_ok=True)  # another drawer's
+            shutil.rmtree(out / "corrector", ignore_errors=True)
+    processes.wait()
+    if recipe.train.corrections and not corrector.exists():
+        train_part("corrector", recipe, out, seed, device, writes)
+    if writes:
+        sheet, most = out / SHEET, 4 if recipe.stride else 10
+        write_sheet(Drawer.from_pretrained(out, device), f"{recipe.targets}:val", sheet, most=most)
+        print(f"{sheet}: pictures that it did not learn from, each with its drawing below")
+
+
+def train_part(
+    name: Literal["drawer", "corrector"], recipe: Recipe, out: Path, seed: int, device, writes: bool,
+    first=None,
+) -> None:  # fmt: skip
+    """Train the drawer, which may go on from another one, or its corrector; the other parts are there."""
+    import torch
+
+    from .. import Drawer, processes
+    from ..train import start_from, train_drawer
+    from ..weights import load_weights, save_weights, write_config
+
+    made = provenance(seed)  # of the code that is running: there may be another commit when it ends
     torch.manual_seed(seed)
-    drawer = Drawer.new(recipe).to(device)
-    for name, part in drawer.parts.items():
-        if name != "drawer":
-            load_weights(part, out / f"{name}.safetensors")
+    drawer, corrections = Drawer.new(recipe).to(device), name == "corrector"
+    if not corrections:
+        drawer.corrector = None
+    for part, network in drawer.parts.items():
+        if part != name:
+            load_weights(network, out / f"{part}.safetensors")
     if first:
         start_from(drawer, first)
+    total = recipe.train.corrections if corrections else recipe.train.pictures
     with progress(disable=not writes) as bar:
-        task = bar.add_task(f"drawer of {recipe.name}", total=recipe.train.pictures, note="")
+        task = bar.add_task(f"{name} of {recipe.name}", total=total, note="")
 
         def report(row: dict) -> None:
             note = f"val mse {row['mse']:.4f}" if "mse" in row else f"loss {row['loss']:.0f}"
             bar.update(task, completed=row["pictures"], note=note)
 
-        last = train_drawer(drawer, out, seed, report)
+        last = train_drawer(drawer, out, seed, report, corrections)
     if not writes:
         return
-    save_weights(drawer.network, out / "drawer.safetensors")
-    save_weights(drawer.canvas, out / "canvas.safetensors")
+    for part in [name] if corrections else ["drawer", "canvas"]:  # which may have been fitted on
+        save_weights(drawer.parts[part], out / f"{part}.safetensors")
     made |= {"data": f"{recipe.targets}:train", "processes": processes.count(), "validation": last}
-    write_config(out, recipe=recipe.as_dict(), drawer=made)
-    sheet = out / SHEET
-    write_sheet(drawer, f"{recipe.targets}:val", sheet, most=4 if recipe.stride else 10)
-    print(f"{sheet}: pictures that it did not learn from, each with its drawing below")
-    print(
-        f"{out / 'drawer.safetensors'}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})"
-    )
+    write_config(out, recipe=recipe.as_dict(), **{name: made})
+    file = out / f"{name}.safetensors"
+    print(f"{file}: validation mse {last['mse']:.5f} (under C {last['mse_canvas']:.5f})")
