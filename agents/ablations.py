@@ -14,8 +14,8 @@ from .recipes import Recipe, get_recipe
 
 def _changed(recipe: Recipe, name: str, pictures: int | None = None, **changes) -> Recipe:
     """A recipe with some of its fields and of its groups' fields changed: ``drawer={"lstm": False}``."""
-    if pictures:  # few, hence in small batches at high rates
-        rates = {"batch": 64, "lr": 1e-3, "matrix_lr": 0.02}
+    if pictures:  # few, hence in small batches at high rates; the networks of the paper, and nothing else
+        rates = {"batch": 64, "lr": 1e-3, "matrix_lr": 0.02, "corrections": 0}
         changes["train"] = {**changes.get("train", {}), "pictures": pictures, **rates}
     for group, values in changes.items():
         if isinstance(values, dict):

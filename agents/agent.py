@@ -23,7 +23,7 @@ from .clean import CleanNetwork, clean
 from .correct import Corrector
 from .draw import EFFORT, MOST, draw, draw_any_size
 from .drawer import DrawerNetwork, make_network
-from .imagine import RealCanvas
+from .imagine import RealCanvas, StraightThrough
 from .improve import Strokes, refine_strokes, stacked, useful_first
 from .page import moves_at_once
 from .plan import FEW_NUDGES, NUDGES, PROPOSALS, plan
@@ -327,7 +327,8 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         nudges = FEW_NUDGES if old is not None and moves_at_once(self.renderer) else NUDGES
         # Where strokes are judged and moved afterwards, that does as much in less time.
         once = self.corrector if proposals == 1 and not rounds else None
-        correct = partial(once, self.network, self.canvas) if once else None
+        tried = StraightThrough(self.canvas, self.renderer)
+        correct = partial(once, self.network, tried) if once else None
         chosen = plan(
             self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price,
             nudges, correct,

@@ -1,7 +1,8 @@
-"""A stroke is imagined before it is drawn, and corrected.
+"""A stroke is tried before it is drawn, and corrected.
 
-The error that C imagines (paper, section 3.2) has a slope. A small network, trained after the drawer and with
-the same loss, says how far to follow it.
+The real renderer shows what is wrong with it, C (paper, section 3.2) how that changes with each of its
+parameters: the slope of the error. A small network, trained after the drawer and with the same loss, says how
+far to follow it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from . import processes
 from .data import Batch
 from .drawer import DrawerNetwork
-from .imagine import CanvasFunction, exactly, imagine
+from .imagine import CanvasFunction, StraightThrough, exactly, imagine
 from .loss import drawing_loss
 from .optim import MuonAdam, bfloat16_is_fast, schedule
 from .recipes import Recipe
@@ -24,7 +25,7 @@ from .recipes import Recipe
 if TYPE_CHECKING:
     from .agent import Drawer
 
-LOOKS = 3  # how often a stroke is imagined and corrected
+LOOKS = 3  # how often a stroke is tried and corrected
 WIDTH = 64
 BATCH = 64
 REACH = 0.1  # how far a look may move a stroke, as a share of how far from a crop's middle it may be
@@ -49,14 +50,14 @@ class Corrector(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(
-        self, network: DrawerNetwork, imagined: CanvasFunction, goal: Tensor, canvas: Tensor, first: Tensor,
+        self, network: DrawerNetwork, tried: CanvasFunction, goal: Tensor, canvas: Tensor, first: Tensor,
         thought: Tensor,
     ) -> Tensor:  # fmt: skip
         """Better strokes.
 
         Args:
             network: the drawer, which knows how far parameters reach.
-            imagined: C.
+            tried: R, with C's gradient.
             goal: what the drawing should look like, ``[B, c, H, W]``.
             canvas: what the strokes would be drawn on, ``[B, C, H, W]``.
             first: the strokes, ``[B, n]`` in [-1, 1].
@@ -67,7 +68,7 @@ class Corrector(nn.Module):
         """
         action, canvas = first, canvas.detach()
         for _ in range(LOOKS):
-            slope = torch.asinh(slope_of_error(imagined, canvas, goal, action) / network.scale / 4)
+            slope = torch.asinh(slope_of_error(tried, canvas, goal, action) / network.scale / 4)
             moved = (action - first).detach() / network.scale
             with network.autocast():
                 x = self.from_thought(thought) + self.from_slope(torch.cat([moved, slope], 1))
@@ -80,11 +81,11 @@ class Corrector(nn.Module):
         return action
 
 
-def slope_of_error(imagined: CanvasFunction, canvas: Tensor, goal: Tensor, action: Tensor) -> Tensor:
+def slope_of_error(tried: CanvasFunction, canvas: Tensor, goal: Tensor, action: Tensor) -> Tensor:
     """Of a picture's squared error, values in [0, 1], how it grows with each parameter: ``[B, n]``."""
     with torch.enable_grad(), torch.autocast(canvas.device.type, enabled=False):
         action = action.detach().requires_grad_()
-        shown = imagined(canvas, action)[:, : goal.shape[1]]
+        shown = tried(canvas, action)[:, : goal.shape[1]]
         return torch.autograd.grad((shown - goal).square().sum(), action)[0]
 
 
@@ -102,7 +103,7 @@ class Corrections:
         drawer.network.half_precision = bfloat16_is_fast(drawer.device)
         self.corrector.requires_grad_(True).train()
         self.optimizer = MuonAdam(self.corrector, 1e-3, 0.02, ("head",))
-        self.through = exactly(drawer.canvas)
+        self.through = exactly(StraightThrough(drawer.canvas, drawer.renderer))
 
     def restart(self, seed: int) -> None:
         """Begin anew with what is random."""

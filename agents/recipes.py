@@ -248,9 +248,11 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+_CORRECTED = TrainOptions(corrections=60_000)
+
 _LINES = Recipe(
     "lines", env="BezierThickCanvas-v0", targets="sketches", strokes=10, stride=32, levels=((1, 0.4),),
-    loss=LossOptions(blur_until=0.2), train=TrainOptions(pictures=400_000, corrections=60_000, fewest=4),
+    loss=LossOptions(blur_until=0.2), train=replace(_CORRECTED, pictures=400_000, fewest=4),
 )  # fmt: skip
 
 _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
@@ -258,8 +260,7 @@ _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
 _OMNIGLOT = Recipe(
     "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
     drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
-    data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7),
-    train=TrainOptions(corrections=60_000),
+    data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7), train=_CORRECTED,
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -281,12 +282,12 @@ _ALL = (
     Recipe(
         "mnist-4", env_options={"thickness": 5.0}, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
-        train=TrainOptions(pictures=4_500_000, corrections=60_000, batch=256, lr=5e-4, matrix_lr=0.01),
+        train=replace(_CORRECTED, pictures=4_500_000, batch=256, lr=5e-4, matrix_lr=0.01),
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
         drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=400_000, corrections=60_000, fewest=4),
+        train=replace(_CORRECTED, pictures=400_000, fewest=4),
     ),
     _OMNIGLOT,
     replace(
@@ -300,7 +301,7 @@ _ALL = (
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),
-        loss=LossOptions(blur_until=0.3), train=TrainOptions(pictures=1_250_000, corrections=60_000, batch=128),
+        loss=LossOptions(blur_until=0.3), train=replace(_CORRECTED, pictures=1_250_000, batch=128),
     ),
     _FLOORPLAN,
     replace(_FLOORPLAN, name="plans", targets="plans"),
@@ -308,15 +309,13 @@ _ALL = (
         "prism", env="PrismCanvas-v0", targets="boxes", strokes=6, size=32, price=4.0,
         canvas=CanvasOptions(dots=8, steps=9_300), loss=LossOptions(step_weight=0.3, blur_until=0.3),
         drawer=DrawerOptions(hidden=192, look=8, reach=40.0, gate=True),
-        train=TrainOptions(
-            pictures=2_700_000, corrections=60_000, batch=128, fewest=1, lr=2e-4, matrix_lr=0.004
-        ),
+        train=replace(_CORRECTED, pictures=2_700_000, batch=128, fewest=1, lr=2e-4, matrix_lr=0.004),
     ),
     Recipe(
         "hollow", env="HollowRectangleCanvas-v0", targets="frames", strokes=3, size=32,
         canvas=CanvasOptions(dots=16, steps=6_200), drawer=DrawerOptions(hidden=192, look=8, reach=60.0),
         loss=LossOptions(step_weight=0.3, blur_until=0.3),
-        train=TrainOptions(pictures=2_600_000, corrections=60_000, batch=128, lr=5e-4, matrix_lr=0.01),
+        train=replace(_CORRECTED, pictures=2_600_000, batch=128, lr=5e-4, matrix_lr=0.01),
     ),
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in _ALL}
