@@ -8,10 +8,11 @@ import torch
 
 from agents import Drawer, get_recipe
 from agents.canvas import CanvasNetwork
+from agents.commands.train import train
 from agents.correct import Corrections, slope_of_error
 from agents.data import make_batches
 from agents.oracle import ExactBezier
-from agents.weights import load_weights, save_weights
+from agents.weights import load_weights, read_config, save_weights
 from drawenv import BezierRenderer
 from drawenv.renderers import PrismRenderer
 
@@ -107,3 +108,25 @@ def test_weights_of_uneven_columns_keep_their_precision(tmp_path):
         others = [k for k in range(wanted.shape[1]) if k != 3]
         error = (module.weight - wanted)[:, others].norm() / wanted[:, others].norm()
         assert error < 0.02
+
+
+def test_the_same_command_trains_what_is_missing(tmp_path, capsys):
+    """Nothing twice; and of a drawer that learned on, another corrector."""
+    few = replace(TINY.train, pictures=64, corrections=32)
+    recipe = replace(TINY, targets="symbols", train=few, canvas=replace(TINY.canvas, steps=20))
+
+    def trained(recipe):
+        train(recipe, tmp_path, 0, torch.device("cpu"), writes=True)
+        said = capsys.readouterr().out
+        parts = ("canvas", "drawer", "corrector")
+        return [(tmp_path / f"{part}.safetensors").read_bytes() for part in parts], said
+
+    first, said = trained(recipe)
+    assert "drawer.safetensors: validation" in said and "corrector.safetensors: validation" in said
+    assert trained(recipe)[0] == first
+    (tmp_path / "corrector.safetensors").unlink()
+    second, said = trained(recipe)
+    assert second == first and "drawer.safetensors" not in said
+    assert read_config(tmp_path)["corrector"]["validation"]["pictures"] == 32
+    longer, _ = trained(replace(recipe, train=replace(few, pictures=128)))
+    assert longer[1] != first[1] and longer[2] != first[2]
