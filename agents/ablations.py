@@ -26,7 +26,9 @@ def _changed(recipe: Recipe, name: str, pictures: int | None = None, **changes) 
 _DIGITS = get_recipe("mnist-4")
 table1_4_strokes = _changed(_DIGITS, "table1_4_strokes", 150_000)
 table1_no_lstm = _changed(_DIGITS, "table1_no_lstm", 150_000, drawer={"lstm": False})
-table1_20_strokes = _changed(get_recipe("mnist-20"), "table1_20_strokes", 150_000, train={"fewest": None})
+table1_20_strokes = _changed(
+    get_recipe("mnist-20"), "table1_20_strokes", 150_000, train={"fewest": None}, data={"augment": 0.0}
+)
 
 _WINDOWS = _changed(
     get_recipe("sketch-10"), "windows", 40_000, weights=None, levels=((1, 0.2),), train={"fewest": None}

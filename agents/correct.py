@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from .agent import Drawer
 
 LOOKS = 3  # how often a stroke is tried and corrected
-WIDTH = 64
-BATCH = 64
+WIDTH, BATCH = 64, 64  # of its layers; pictures in a step of its training
 REACH = 0.1  # how far a look may move a stroke, as a share of how far from a crop's middle it may be
 
 
@@ -37,8 +36,6 @@ class Corrector(nn.Module):
     Args:
         recipe: whose drawer's strokes are corrected.
     """
-
-    scale: Tensor
 
     def __init__(self, recipe: Recipe):
         super().__init__()

@@ -90,16 +90,17 @@ def any_width(pictures: Tensor) -> Tensor:
     return torch.cat([thin, thick, thicker, rest])
 
 
-def augmented(pictures: Tensor, mirror: bool) -> Tensor:
+def augmented(pictures: Tensor, mirror: bool, much: float = 1.0) -> Tensor:
     """Pictures ``[B, C, H, W]`` each turned, scaled, sheared and shifted a little at random.
 
     Args:
         pictures: in [0, 1].
         mirror: also mirrored and turned by quarters: an unseen alphabet's strokes look like the
             known ones' from another side.
+        much: 1: by up to 20 degrees, a fifth, a fifth and a twelfth.
     """
     n, device = len(pictures), pictures.device
-    u = torch.rand(5, n, device=device) * 2 - 1
+    u = (torch.rand(5, n, device=device) * 2 - 1) * much
     turn, scale, shear, shift = u[0] * 0.35, torch.exp(u[1] * 0.2), u[2] * 0.2, u[3:5] * 0.08
     cos, sin = torch.cos(turn) * scale, torch.sin(turn) * scale
     linear = torch.stack([cos, shear - sin, sin, cos], 1).view(n, 2, 2)
@@ -157,7 +158,7 @@ class Pictures(Dataset):
             return Batch(hint, resized(targets, self.recipe.size, self.device), self.before)
         pictures, *symbols = (to_unit(targets, self.device) for _, targets in parts)
         if data.augment:
-            pictures = augmented(pictures, mirror=done < data.mirror_until)
+            pictures = augmented(pictures, done < data.mirror_until, data.augment)
         if data.widths:
             pictures = any_width(pictures)
         pictures = torch.cat([pictures, *symbols])

@@ -21,12 +21,13 @@ from .canvas import to_unit
 from .drawer import Code, DrawerNetwork
 from .improve import Strokes, useful_first
 
+Correct = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
 PROPOSALS = 4  # strokes judged for each that is drawn, where there is any effort
 NUDGES, TRIES = 12, 16  # small moves of each stroke after a round of redrawing; strokes judged for each
 FEW_NUDGES = 4  # so many where the gradient of the page does the rest
 REACH = 0.05  # of the first small moves, of an action's range from -1 to 1
 FAR = 0.2  # of moves in one parameter, where it is not known what hides what; half of them go further
-Correct = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 START = 4  # rounds: where there are more, another start finds more than they do
 
 
@@ -131,11 +132,10 @@ class Planner:
             places = torch.cat([places, others], 1)
         strokes, shown, thought = self.network.stroke(code, look, places)
         if self.correct:
-            below = to_unit(np.repeat(canvas, proposals, 0), self.device)
             goal = code.goal.repeat_interleave(proposals, 0)
-            strokes = self.correct(goal, below, *(x.flatten(0, 1) for x in (strokes, thought))).view_as(
-                strokes
-            )
+            below = to_unit(np.repeat(canvas, proposals, 0), self.device)
+            better = self.correct(goal, below, strokes.flatten(0, 1), thought.flatten(0, 1))
+            strokes = better.view_as(strokes)
         wanted = np.ones(len(rows), bool) if shown is None else shown[:, 0].cpu().numpy() > 0.5
         actions = strokes.cpu().numpy()  # [rows, proposals, n]
         drawn = np.repeat(canvas, proposals, 0)

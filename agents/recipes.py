@@ -72,8 +72,8 @@ class DataOptions:
 
     symbols: float = 0.0
     """Share of each batch that is built-in symbols."""
-    augment: bool = False
-    """Turn, scale, shear and shift pictures a little at random."""
+    augment: float = 0.0
+    """How much pictures are turned, scaled, sheared and shifted at random, see ``agents.data.augmented``."""
     widths: bool = False
     """Make the lines of some pictures thinner or thicker."""
     mirror_until: float = 0.0
@@ -236,6 +236,8 @@ class Recipe:
         """
         groups = {f.name: f.default_factory for f in fields(cls) if is_dataclass(f.default_factory)}
         made: dict[str, Any] = _tuples(values)
+        if "augment" in made.get("data", {}):  # older weights say yes or no
+            made["data"]["augment"] = float(made["data"]["augment"])
         for name, group in groups.items():
             made[name] = group(**made.get(name, {}))
         return cls(**made)
@@ -260,7 +262,7 @@ _SKETCH = replace(_LINES, name="sketch-10", weights="lines")
 _OMNIGLOT = Recipe(
     "omniglot-4", env="BezierThickCanvas-v0", targets="omniglot", canvas=CanvasOptions(refit=False),
     drawer=DrawerOptions(hidden=384, side=40, reach=50.0), loss=LossOptions(blur_until=0.3),
-    data=DataOptions(symbols=0.25, augment=True, widths=True, mirror_until=0.7), train=_CORRECTED,
+    data=DataOptions(symbols=0.25, augment=1.0, widths=True, mirror_until=0.7), train=_CORRECTED,
 )  # fmt: skip
 
 _FLOORPLAN = Recipe(
@@ -274,10 +276,8 @@ _FLOORPLAN = Recipe(
 _ALL = (
     Recipe(
         "quickstart", env="BezierThickCanvas-v0", targets="symbols-2", strokes=2,
-        canvas=CanvasOptions(steps=1_200, refit=False),
-        drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
-        loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=TrainOptions(pictures=120_000),
+        canvas=CanvasOptions(steps=1_200, refit=False), drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
+        loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True), train=TrainOptions(pictures=120_000),
     ),
     Recipe(
         "mnist-4", env_options={"thickness": 5.0}, canvas=CanvasOptions(refit=False),
@@ -286,8 +286,9 @@ _ALL = (
     ),
     Recipe(
         "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
-        drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True),
-        train=replace(_CORRECTED, pictures=400_000, fewest=4),
+        drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
+        data=DataOptions(augment=0.5, widths=True),
+        train=replace(_CORRECTED, pictures=1_400_000, fewest=4, batch=128, lr=5e-4, matrix_lr=0.01),
     ),
     _OMNIGLOT,
     replace(

@@ -98,6 +98,13 @@ def test_damaged_weights(saved, tmp_path, file, content, words):
         Drawer.from_pretrained(damaged(saved, tmp_path, file, content))
 
 
+def test_older_weights_say_yes_or_no_to_variation(saved, tmp_path):
+    config = json.loads((saved / "config.json").read_text())
+    config["recipe"]["data"]["augment"] = True
+    older = damaged(saved, tmp_path, "config.json", json.dumps(config).encode())
+    assert Drawer.from_pretrained(older).recipe.data.augment == 1.0
+
+
 def test_foreign_weights(saved, tmp_path):
     foreign = damaged(saved, tmp_path, "drawer.safetensors", (saved / "canvas.safetensors").read_bytes())
     with pytest.raises(ValueError, match="holds another network's weights: Missing key"):

@@ -80,8 +80,8 @@ def train(recipe: Recipe, out: Path, seed: int, device, writes: bool) -> None:
     device = processes.start(device)  # the others wait here
     processes.wait()
     made, corrector = read_config(out).get("drawer", {}), out / "corrector.safetensors"
-    trained = made.get("seed") == seed and made["validation"]["pictures"] >= recipe.train.pictures
-    if not (trained and (out / "drawer.safetensors").exists()):
+    learned_from = made.get("validation", {}).get("pictures", 0) if made.get("seed") == seed else 0
+    if learned_from < recipe.train.pictures or not (out / "drawer.safetensors").exists():
         train_part("drawer", recipe, out, seed, device, writes, first)
         if writes:
             corrector.unlink(missing_ok=True)  # another drawer's
