@@ -276,8 +276,9 @@ _FLOORPLAN = Recipe(
 _ALL = (
     Recipe(
         "quickstart", env="BezierThickCanvas-v0", targets="symbols-2", strokes=2,
-        canvas=CanvasOptions(steps=1_200, refit=False), drawer=DrawerOptions(width=128, hidden=128, reach=50.0),
-        loss=LossOptions(blur_until=0.3), data=DataOptions(widths=True), train=TrainOptions(pictures=120_000),
+        canvas=CanvasOptions(steps=1_200, refit=False),
+        drawer=DrawerOptions(width=128, hidden=128, reach=50.0), loss=LossOptions(blur_until=0.3),
+        data=DataOptions(widths=True), train=TrainOptions(pictures=120_000),
     ),
     Recipe(
         "mnist-4", env_options={"thickness": 5.0}, canvas=CanvasOptions(refit=False),
@@ -285,9 +286,8 @@ _ALL = (
         train=replace(_CORRECTED, pictures=4_500_000, batch=256, lr=5e-4, matrix_lr=0.01),
     ),
     Recipe(
-        "mnist-20", env="BezierThickCanvas-v0", strokes=20, canvas=CanvasOptions(refit=False),
-        drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
-        data=DataOptions(augment=0.5, widths=True),
+        "mnist-20", env="BezierThickCanvas-v0", strokes=20, data=DataOptions(augment=0.5, widths=True),
+        canvas=CanvasOptions(refit=False), drawer=DrawerOptions(reach=40.0), loss=LossOptions(blur_until=0.3),
         train=replace(_CORRECTED, pictures=1_400_000, fewest=4, batch=128, lr=5e-4, matrix_lr=0.01),
     ),
     _OMNIGLOT,
