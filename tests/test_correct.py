@@ -1,6 +1,7 @@
 """Strokes that are imagined before they are drawn."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from agents.weights import load_weights, read_config, save_weights
 from drawenv import BezierRenderer
 from drawenv.renderers import PrismRenderer
 
+DIGITS = Path(__file__).parent.parent / "examples/pictures/digits"
 TINY = get_recipe("mnist-4").debug()
 
 
@@ -49,20 +51,20 @@ def test_untrained_it_changes_nothing_and_trained_it_mends():
     drawer = Drawer.new(recipe)
     corrector, network, renderer = drawer.corrector, drawer.network, drawer.renderer
     exact = ExactBezier(renderer)
-    true = torch.from_numpy(renderer.action_spec.sample(256, np.random.default_rng(0))) * 0.6
-    blank, thought = torch.zeros(256, 1, 64, 64), torch.zeros(256, recipe.drawer.width)
+    true = torch.from_numpy(renderer.action_spec.sample(128, np.random.default_rng(0))) * 0.6
+    blank, thought = torch.zeros(128, 1, 64, 64), torch.zeros(128, recipe.drawer.width)
     goal = exact(blank, true).detach()
     off = true + torch.tensor([0.06, 0.0] * 3)
     assert torch.equal(corrector(network, exact, goal, blank, off, thought), off)
     optimizer = torch.optim.Adam(corrector.parameters(), 3e-3)
     for _ in range(40):
-        moved = corrector(network, exact, goal[:128], blank[:128], off[:128], thought[:128])
+        moved = corrector(network, exact, goal[:64], blank[:64], off[:64], thought[:64])
         optimizer.zero_grad()
-        (exact(blank[:128], moved) - goal[:128]).square().sum().backward()
+        (exact(blank[:64], moved) - goal[:64]).square().sum().backward()
         optimizer.step()
     with torch.no_grad():
-        moved = corrector(network, exact, goal[128:], blank[128:], off[128:], thought[128:])
-        before, after = ((exact(blank[128:], x) - goal[128:]).square().sum() for x in (off[128:], moved))
+        moved = corrector(network, exact, goal[64:], blank[64:], off[64:], thought[64:])
+        before, after = ((exact(blank[64:], x) - goal[64:]).square().sum() for x in (off[64:], moved))
     assert after < 0.4 * before
 
 
@@ -86,7 +88,7 @@ def test_a_step_trains_the_corrector_alone():
 def test_it_corrects_one_pass_and_leaves_effort_alone():
     """Where strokes are judged and moved, they are what they were without it."""
     drawer = Drawer.from_pretrained("mnist-4")
-    pictures = np.stack([drawer.read(f"examples/pictures/digits/{k}.png") for k in (2, 3, 5)])
+    pictures = np.stack([drawer.read(DIGITS / f"{k}.png") for k in (2, 3, 5)])
     blank = drawer.renderer.blank(3, 64)
     with_it = {rounds: drawer.choose(pictures, blank, 4 if rounds else 1, rounds)[0] for rounds in (0, 1)}
     drawer.corrector = None
