@@ -30,7 +30,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
     float16, but large matrices and convolutions as int8 with a ``.scale`` for each output and
     ``.columns``, one for each input: half the size. Without the latter an input with a few large weights took
-    all precision from the others, and drawings of boxes were 15 % worse.
+    all precision from the others, and a drawer of boxes was 15 % worse.
     """
     tensors = {}
     for name, value in module.state_dict().items():
