@@ -326,9 +326,9 @@ Drawer.from_pretrained("this/repository").draw("picture.png").save("picture.svg"
         # What is redrawn is a window of a page, and a page that can moves all of its strokes at once.
         nudges = FEW_NUDGES if old is not None and moves_at_once(self.renderer) else NUDGES
         # Where strokes are judged and moved afterwards, that does as much in less time.
-        once = self.corrector if proposals == 1 and not rounds else None
-        tried = StraightThrough(self.canvas, self.renderer)
-        correct = partial(once, self.network, tried) if once else None
+        correct = None
+        if self.corrector and proposals == 1 and not rounds:
+            correct = partial(self.corrector, self.network, StraightThrough(self.canvas, self.renderer))
         chosen = plan(
             self.network, self.renderer, code, pixels, strokes, proposals, rounds, old, self.recipe.price,
             nudges, correct,

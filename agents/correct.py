@@ -64,11 +64,13 @@ class Corrector(nn.Module):
             ``[B, n]`` in [-1, 1].
         """
         action, canvas = first, canvas.detach()
+        with network.autocast():
+            known = self.from_thought(thought)
         for _ in range(LOOKS):
             slope = torch.asinh(slope_of_error(tried, canvas, goal, action) / network.scale / 4)
             moved = (action - first).detach() / network.scale
             with network.autocast():
-                x = self.from_thought(thought) + self.from_slope(torch.cat([moved, slope], 1))
+                x = known + self.from_slope(torch.cat([moved, slope], 1))
                 for layer in self.mix:
                     x = layer(F.silu(x))
             with network.autocast(False):

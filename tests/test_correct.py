@@ -1,4 +1,4 @@
-"""Strokes that are imagined before they are drawn."""
+"""Strokes that are tried before they are drawn."""
 
 from dataclasses import replace
 from pathlib import Path

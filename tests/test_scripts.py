@@ -59,7 +59,7 @@ def test_evaluate(weights, tmp_path):
     files = ("--out", tmp_path / "r.json", "--sheet", tmp_path / "sheet.png")
     result = json.loads(script("evaluate", *arguments, *files).stdout)
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (21 * 128, 4 * 128)
+        assert sheet.size == (20 * 128, 4 * 128)
     assert result == json.loads((tmp_path / "r.json").read_text())
     assert result["n"] == 50 and result["recipe"] == "quickstart" and result["split"] == "symbols-2:test"
     assert {"mse", "mse_canvas", "mse_blank", "psnr", "strokes", "seconds_per_image"} <= result.keys()
@@ -155,7 +155,7 @@ def test_digits_in_color(data, tmp_path):
     result = json.loads(script("evaluate", "colormnist-4", "--weights", out, *options).stdout)
     assert 0 <= result["color_accuracy"] <= 1
     with Image.open(tmp_path / "sheet.png") as sheet:  # hints, targets and drawings
-        assert sheet.size == (21 * 128, 6 * 128)
+        assert sheet.size == (20 * 128, 6 * 128)
 
 
 @pytest.fixture(scope="module")

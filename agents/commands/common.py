@@ -206,7 +206,7 @@ def save_sheet(rows: list, path: Path, columns: int = 10) -> None:
         if pages:
             parts.append(drawing.render_strokes(max(side, *drawing.sides)).transpose(2, 0, 1))
         cells.append(np.concatenate([cell(part) for part in parts]))
-    blank = np.full_like(cells[0], 255)
+    blank = np.full_like(cells[0], 255 if drawn.shape[0] == 1 else 0)  # as the paper of the others
     cells += [blank] * (-len(cells) % columns)
     lines = [np.concatenate(cells[k : k + columns], 1) for k in range(0, len(cells), columns)]
     picture = Image.fromarray(np.concatenate(lines))

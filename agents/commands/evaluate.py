@@ -78,13 +78,13 @@ def write_sheet(
     agent, split: str, path: Path, effort: int = 0, refine: int = 0, most: int | None = None,
     strokes: int | None = None, **sliding,
 ) -> None:  # fmt: skip
-    """A PNG of pictures from all over a split (42, or 10 sketches or plans), each with its drawing below."""
+    """A PNG of pictures from all over a split (40, or 10 sketches or plans), each with its drawing below."""
     from drawenv import load_pictures
 
     from ..draw import draw, draw_any_size
 
     recipe, size = agent.recipe, sliding.pop("size", agent.recipe.picture_size)
-    most = most or (10 if recipe.stride or recipe.rooms.plans else 42)
+    most = most or (10 if recipe.stride or recipe.rooms.plans else 40)
     pictures, rows = load_pictures(split, size, agent.renderer), []
     for i in range(0, len(pictures), max(len(pictures) // most, 1))[:most]:
         wanted = pictures.wanted[i]
