@@ -112,7 +112,7 @@ def dirty_crop(
     """
     blank = rng.random() < 1 / 12
     ink = np.zeros((side, side), np.uint8) if blank else random_crop(pictures, side, rng, 0.5)
-    strengths = any_dirt(rng)
+    strengths = max(any_dirt(rng), any_dirt(rng), key=len)  # clean pages are soon learned
     if blank:
         strengths.pop("bled", None)
     other = random_crop(pictures, side, rng, 0.5) if "bled" in strengths else None
