@@ -141,7 +141,7 @@ def draw_any_size(
     del ink  # likewise: the caller may have no use for it
     drawing = draw_page(
         choose, agent.renderer, goal, recipe.stride if stride is None else stride, recipe.levels,
-        effort if agent.redraws else 0, refine * at_once, order, recipe.size, recipe.price, sides, report,
-        log,
+        effort if agent.redraws else 0, refine * at_once, order, recipe.size, recipe.price,
+        recipe.merge * recipe.price, sides, report, log,
     )  # fmt: skip
     return replace(drawing, picture=seen)

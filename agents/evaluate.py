@@ -24,8 +24,9 @@ from drawenv.tasks.rooms import between_lines, draw_rooms
 from .autotrace import pens_of_autotrace
 from .canvas import CanvasNetwork, to_unit
 from .draw import Agent, draw, draw_any_size
+from .imagine import imagine_page
 from .improve import stacked
-from .page import Order, imagine_page
+from .page import Order
 
 BATCH = 100  # pictures drawn at a time
 Rival = Literal["truth", "regions", "skeleton", "skeleton-of-clean", "autotrace"]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from drawenv import Renderer
+from drawenv.actions import ActionSpec
 
 from .canvas import to_unit
 from .drawer import DrawerNetwork
@@ -91,3 +93,58 @@ def exactly(function: CanvasFunction) -> CanvasFunction:
             return function(x, y)
 
     return exact
+
+
+def in_pieces(strokes: np.ndarray, spec: ActionSpec, size: int, sides: tuple[int, ...]) -> list:
+    """Quadratic curves of any length in pieces that C can draw, each in a window of its own.
+
+    Args:
+        strokes: physical values ``[k, n]`` in px of a page, from ``spec``.
+        spec: of a window's actions.
+        size: side of a window in px.
+        sides: of the page.
+
+    Returns:
+        What ``draw_page`` logs.
+    """
+    p0, p1, p2 = strokes[:, :6].reshape(-1, 3, 2).transpose(1, 0, 2)
+    longest = np.maximum(np.abs(p1 - p0), np.abs(p2 - p1)).max(1)
+    counts = np.maximum(np.ceil(4 * longest / size), 1).astype(int)
+    row = np.repeat(np.arange(len(strokes)), counts)
+    first = (np.arange(len(row)) - (counts.cumsum() - counts)[row]) / counts[row]
+    p0, p1, p2, t, u = p0[row], p1[row], p2[row], first[:, None], (first + 1 / counts[row])[:, None]
+
+    def at(
+        r: np.ndarray, s: np.ndarray
+    ) -> np.ndarray:  # the blossom: a piece's points are (t, t), (t, u), (u, u)
+        return (1 - r) * (1 - s) * p0 + (r * (1 - s) + s * (1 - r)) * p1 + r * s * p2
+
+    points = np.stack([at(t, t), at(t, u), at(u, u)], 1)  # [pieces, 3, 2]
+    middle = (points.min(1) + points.max(1)) / 2
+    corners = np.clip(middle[:, ::-1] - size / 2, 0, np.array(sides) - size).astype(int)  # [pieces, 2]
+    pieces = np.concatenate([points.reshape(-1, 6), strokes[row, 6:]], 1)
+    top, left = -corners.T
+    actions = spec.to_action(spec.scaled(spec.shifted(pieces, left, top), 64 / size)).clip(-1, 1)
+    each = zip(corners[:, None], actions.astype(np.float32)[:, None, None], strict=True)
+    return [(corner, size, action, np.ones((1, 1), bool)) for corner, action in each]
+
+
+@torch.no_grad()
+def imagine_page(canvas: CanvasFunction, log: list, device: torch.device | str = "cpu") -> np.ndarray:
+    """The page as a canvas function imagines it: what ``draw_page`` logged, drawn with that.
+
+    Returns:
+        float32 ``[H, W]`` in [0, 1].
+    """
+    shape, *groups = log
+    margin = max((side for _, side, _, _ in groups), default=0)
+    x = torch.zeros(shape[0] + margin, shape[1] + margin, device=device)
+    for corners, side, actions, keep in groups:
+        views = [x[top : top + side, left : left + side] for top, left in corners]
+        part = torch.stack(views).unsqueeze(1)
+        for k in range(actions.shape[1]):
+            kept = torch.from_numpy(keep[:, k]).to(device).view(-1, 1, 1, 1)
+            part = torch.where(kept, canvas(part, torch.from_numpy(actions[:, k]).to(device)), part)
+        for view, new in zip(views, part[:, 0], strict=True):
+            view.copy_(new)
+    return x[: shape[0], : shape[1]].cpu().numpy()

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, cast
 
 import numpy as np
-import torch
 from PIL import Image
 
 from drawenv import BezierRenderer, Drawing, Renderer
+from drawenv.merge import merged
 from drawenv.middle_lines import line_width
 from drawenv.settle import moved_curves
 
-from .imagine import CanvasFunction
+from .imagine import in_pieces
 from .improve import Strokes, useful_strokes
 
 Order = Literal["phased", "raster", "flood"]
@@ -179,9 +179,8 @@ class Page:
         top, left = (windows * self.stride).T[..., None]
 
         def curves(actions: np.ndarray) -> np.ndarray:
-            every = [self.below, self.spec.shifted(self.enlarged(actions), left, top)[keep]]
-            page = cast(BezierRenderer, self.renderer)
-            return page.curves(np.clip(page.action_spec.to_action(np.concatenate(every)), -1, 1))
+            own = self.spec.shifted(self.enlarged(actions), left, top)[keep]
+            return self._curves(np.concatenate([self.below, own]))
 
         before, low, high = map(curves, (actions, np.full_like(actions, -1), np.ones_like(actions)))
         moved = moved_curves(before, low, high, self.ink / np.float32(255), steps)
@@ -194,10 +193,24 @@ class Page:
         self._draw(self.below)
         self.paint(windows, actions, keep)
 
+    def merge(self, price: float) -> None:
+        """Merge strokes, whichever window's, by ``drawenv.merge``: none is a window's own then."""
+        widths = cast(BezierRenderer, self.renderer).thickness is None
+        curves = merged(self._curves(self.strokes), self.ink / np.float32(255), price, widths)
+        self.below = curves[:, : len(self.spec)]
+        self.own.clear()
+        self.canvas[:] = 0
+        self._draw(self.below)
+
     @property
     def strokes(self) -> np.ndarray:
         """All that is drawn, physical values ``[k, n]`` in px of this page."""
         return np.concatenate([self.below, *(own for _, _, own in self.own.values())])
+
+    def _curves(self, strokes: np.ndarray) -> np.ndarray:
+        """Strokes ``[k, n]`` in px of the page, as ``BezierRenderer.curves`` has them."""
+        page = cast(BezierRenderer, self.renderer)
+        return page.curves(np.clip(page.action_spec.to_action(strokes), -1, 1))
 
     def _draw(self, strokes: np.ndarray) -> None:
         """Draw strokes ``[k, n]`` in px of the page."""
@@ -268,8 +281,9 @@ def at_its_scale(look: Callable[[np.ndarray], np.ndarray], ink: np.ndarray) -> t
 def draw_page(
     choose: Choose, renderer: Renderer, ink: np.ndarray, stride: int = 32,
     levels: Sequence[Sequence[float]] = ((1, 0.0),), rounds: int = 0, refine: int = 0,
-    order: Order = "phased", size: int = 64, price: float = 0.0, sides: tuple[int, ...] | None = None,
-    report: Callable[[int, int], None] | None = None, log: list | None = None,
+    order: Order = "phased", size: int = 64, price: float = 0.0, merge: float = 0.0,
+    sides: tuple[int, ...] | None = None, report: Callable[[int, int], None] | None = None,
+    log: list | None = None,
 ) -> Drawing:  # fmt: skip
     """Draw a picture of any size window by window.
 
@@ -286,6 +300,8 @@ def draw_page(
         order: see ``Page.batches``.
         size: side of a window of level 1 in pixels.
         price: what a stroke must save of the squared error of such a window.
+        merge: after the last round, what a stroke of the page must save when two may become one, if they can
+            be moved at once; 0: strokes stay as their windows made them.
         sides: height and width in px of the page that the drawing is for, of which ``ink`` is a copy in
             another size; its own if None.
         report: called with (windows done, of how many).
@@ -320,30 +336,14 @@ def draw_page(
         strokes = page.strokes
         if log is not None:
             log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]
+    if strokes is not None and len(strokes) and merge and rounds and moves_at_once(renderer):
+        page.merge(merge)
+        strokes = page.strokes
+        if log is not None:
+            log[1:] = in_pieces(strokes, page.spec, page.size, page.canvas.shape)
     height, width = sides or ink.shape
     scale = max(height, width) / max(ink.shape)
     page_renderer = renderer.on_page((height, width), scale)
     physical = np.zeros((0, len(renderer.action_spec))) if strokes is None else strokes
     actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(physical, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)
-
-
-@torch.no_grad()
-def imagine_page(canvas: CanvasFunction, log: list, device: torch.device | str = "cpu") -> np.ndarray:
-    """The page as a canvas function imagines it: what ``draw_page`` logged, drawn with that.
-
-    Returns:
-        float32 ``[H, W]`` in [0, 1].
-    """
-    shape, *groups = log
-    margin = max((side for _, side, _, _ in groups), default=0)
-    x = torch.zeros(shape[0] + margin, shape[1] + margin, device=device)
-    for corners, side, actions, keep in groups:
-        views = [x[top : top + side, left : left + side] for top, left in corners]
-        part = torch.stack(views).unsqueeze(1)
-        for k in range(actions.shape[1]):
-            kept = torch.from_numpy(keep[:, k]).to(device).view(-1, 1, 1, 1)
-            part = torch.where(kept, canvas(part, torch.from_numpy(actions[:, k]).to(device)), part)
-        for view, new in zip(views, part[:, 0], strict=True):
-            view.copy_(new)
-    return x[: shape[0], : shape[1]].cpu().numpy()

@@ -152,6 +152,8 @@ class Recipe:
     must gain to be kept (see ``useful_strokes``)."""
     price: float = 0.0
     """What a stroke must save of the squared error of a picture or window, values in [0, 1], to be drawn."""
+    merge: float = 0.0
+    """So many times the price is a page's where two of its strokes may become one; 0: none do."""
     weights: str | None = None
     """Recipe that it draws with the weights of; its own if None."""
     canvas: CanvasOptions = field(default_factory=CanvasOptions)
@@ -295,10 +297,10 @@ _ALL = (
         _OMNIGLOT, name="omniglot-spline", env="SplineCanvas-v0", price=8.0,
         canvas=CanvasOptions(steps=6_000), train=TrainOptions(pictures=300_000, fewest=1),
     ),
-    replace(_LINES, price=2.0, clean=CleanOptions(crops=600_000)),
+    replace(_LINES, price=2.0, merge=1.0, clean=CleanOptions(crops=600_000)),
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4),
-    replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4))),
+    replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), price=2.0, merge=3.0),
     Recipe(
         "colormnist-4", env="BezierColorCanvas-v0", targets="colormnist", hint=(1, 64),
         canvas=CanvasOptions(steps=3_600), drawer=DrawerOptions(hidden=192, depth=3, reach=40.0),

@@ -13,7 +13,7 @@ import numpy as np
 
 from drawenv.pens import QUARTERS, Pen, joined
 from drawenv.renderers import BezierRenderer, Renderer
-from drawenv.renderers.bezier_gradient import page_gradient
+from drawenv.renderers.bezier_gradient import CHORDS, page_gradient
 
 STEPS = 100  # down the gradient
 STEP = 0.3  # px: of each, at first
@@ -155,12 +155,13 @@ def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) ->
         error, by_stroke, _ = page_gradient(splines.strokes(), owner, target)
         return error, splines.gradient(by_stroke)
 
-    splines.values = _descended(splines.values, low, np.where(low > 0, 64, np.inf), judge, steps)
+    splines.values, _ = descended(splines.values, low, np.where(low > 0, 64, np.inf), judge, steps)
     return splines.made()
 
 
 def moved_curves(
-    curves: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, steps: int
+    curves: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, steps: int,
+    chords: int = CHORDS,
 ) -> np.ndarray:  # fmt: skip
     """Curves of ink, each for itself but all at once, moved so that they show a picture better.
 
@@ -170,6 +171,7 @@ def moved_curves(
         high: likewise.
         target: the picture, float32 ``[H, W]`` in [0, 1].
         steps: down the gradient.
+        chords: see ``page_gradient``.
 
     Returns:
         The best curves met, likewise; never worse than ``curves``.
@@ -177,37 +179,41 @@ def moved_curves(
     each = np.arange(len(curves))
 
     def judge(values: np.ndarray) -> tuple[float, np.ndarray]:
-        error, gradient, _ = page_gradient(values.astype(np.float32), each, target)
+        error, gradient, _ = page_gradient(values.astype(np.float32), each, target, None, chords)
         return error, gradient
 
-    return _descended(curves.astype(np.float64), low, high, judge, steps).astype(np.float32)
+    return descended(curves.astype(np.float64), low, high, judge, steps)[0].astype(np.float32)
 
 
-def _descended(
+def descended(
     values: np.ndarray, low: np.ndarray, high: np.ndarray,
-    judge: Callable[[np.ndarray], tuple[float, np.ndarray]], steps: int,
-) -> np.ndarray:  # fmt: skip
-    """Adam between limits, with steps that shrink to nothing; the best values that it met.
+    judge: Callable[[np.ndarray], tuple[float | np.ndarray, np.ndarray]], steps: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Adam between limits, with steps that shrink to nothing.
 
     Args:
         values: where to start.
         low: limits, as large.
         high: likewise.
-        judge: gives the error of values and its gradient.
+        judge: gives the error of values, or of each row of them alone, and the gradient.
         steps: how many.
+
+    Returns:
+        The best values that it met, of each row if each has its error; and that error.
     """
-    best, best_error = values, np.inf
+    best, best_error = values, np.asarray(np.inf)
     mean, square = np.zeros_like(values), np.zeros_like(values)
     for step in range(steps + 1):
         error, gradient = judge(values)
-        if error < best_error:
-            best, best_error = values, error
+        better = np.less(error, best_error)
+        best = np.where(better[..., None], values, best)
+        best_error = np.where(better, error, best_error)
         mean += 0.2 * (gradient - mean)
         square += 0.05 * (gradient**2 - square)
         usual = np.sqrt(square / (1 - 0.95 ** (step + 1))) + 1e-8
         values = values - STEP * (1 - step / (steps + 1)) * mean / (1 - 0.8 ** (step + 1)) / usual
         values = np.clip(values, low, high)
-    return best
+    return best, best_error
 
 
 def _least(pens: Sequence[Pen]) -> np.ndarray:
@@ -222,16 +228,20 @@ def _least(pens: Sequence[Pen]) -> np.ndarray:
     return np.maximum(LEAST, np.where(2 * lengths < widths, DOT, 1.0) * squares)
 
 
-def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
-    """Pens without those that save too little. A tenth of them at a time, the least useful ones: where two
-    show the same, neither saves anything while the other is there.
+def poorest(gains: np.ndarray) -> np.ndarray:
+    """Which of so many gain least and nothing, a tenth of all at most: where two show the same, neither gains
+    anything while the other is there.
     """
+    poor = gains.argsort()[: max(len(gains) // 10, 1)]
+    return poor[gains[poor] <= 0]
+
+
+def _worth(pens: Sequence[Pen], target: np.ndarray) -> Sequence[Pen]:
+    """Pens without those that save too little."""
     while pens:
         splines = Splines(pens, False)
         _, _, saved = page_gradient(splines.strokes(), splines.owner.repeat(4), target)
-        gain = saved - _least(pens)
-        poor = gain.argsort()[: max(len(pens) // 10, 1)]
-        poor = set(poor[gain[poor] <= 0].tolist())
+        poor = set(poorest(saved - _least(pens)).tolist())
         if not poor:
             break
         pens = [pen for k, pen in enumerate(pens) if k not in poor]

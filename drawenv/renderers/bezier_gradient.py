@@ -6,16 +6,17 @@ import numpy as np
 
 from drawenv.compiled import compiled
 
-_CHORDS = 6  # of a curve; those of pens are short
+CHORDS = 6  # of a curve; those of pens are short
 
 
 @compiled
-def _draw_owned(curves, pens, best, owner, place, other):
+def _draw_owned(curves, pens, chords, best, owner, place, other):
     """Draw curves by max, and note whose ink a pixel shows.
 
     Args:
         curves: float32 [n, 7], x0 y0 x1 y1 x2 y2 thickness in pixels.
         pens: int [n], whose each curve is; those of one pen together.
+        chords: of each curve.
         best: float32 [H, W], the ink; zero before.
         owner: int32 [H, W], the curve it is of; -1 before.
         place: float32 [H, W], where on that curve, from 0 to 1.
@@ -27,8 +28,8 @@ def _draw_owned(curves, pens, best, owner, place, other):
         x0, y0, x1, y1, x2, y2, thickness = curves[i]
         radius = thickness * half
         ax, ay = x0, y0
-        for k in range(_CHORDS):
-            t = np.float32((k + 1) / _CHORDS)
+        for k in range(chords):
+            t = np.float32((k + 1) / chords)
             s = one - t
             bx = s * s * x0 + 2 * s * t * x1 + t * t * x2
             by = s * s * y0 + 2 * s * t * y1 + t * t * y2
@@ -50,7 +51,7 @@ def _draw_owned(curves, pens, best, owner, place, other):
                         if owner[y, x] >= 0 and pens[owner[y, x]] != pens[i]:
                             other[y, x] = best[y, x]
                         best[y, x], owner[y, x] = ink, i
-                        place[y, x] = (np.float32(k) + u) / np.float32(_CHORDS)
+                        place[y, x] = (np.float32(k) + u) / np.float32(chords)
                     elif ink > other[y, x] and pens[owner[y, x]] != pens[i]:
                         other[y, x] = ink
             ax, ay = bx, by
@@ -98,8 +99,27 @@ def _gather(curves, pens, target, best, owner, place, other, gradient, saved):
     return total
 
 
+def _owned(curves, pens, shape, chords, before=None):
+    """What ``_draw_owned`` notes of curves on a page, or on ink that is there."""
+    best, place, other = (np.zeros(shape, np.float32) for _ in range(3))
+    if before is not None:
+        best[:], other[:] = before, before
+    owner = np.full(shape, -1, np.int32)
+    _draw_owned(curves, pens, chords, best, owner, place, other)
+    return best, owner, place, other
+
+
+def page_ink(curves: np.ndarray, shape: tuple[int, ...], chords: int = CHORDS) -> np.ndarray:
+    """The ink of curves as ``page_gradient`` sees it: float32 ``[H, W]`` in [0, 1]."""
+    return _owned(curves, np.zeros(len(curves), int), shape, chords)[0]
+
+
 def page_gradient(
-    curves: np.ndarray, pens: np.ndarray, target: np.ndarray
+    curves: np.ndarray,
+    pens: np.ndarray,
+    target: np.ndarray,
+    before: np.ndarray | None = None,
+    chords: int = CHORDS,
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """The squared error of a page of ink, and what each curve and each pen has to do with it.
 
@@ -107,13 +127,13 @@ def page_gradient(
         curves: float32 ``[n, 7]``, x0 y0 x1 y1 x2 y2 thickness in px.
         pens: int ``[n]``, whose each curve is, from 0 on, in order.
         target: float32 ``[H, W]`` in [0, 1].
+        before: the ink that is there already, likewise; none if None.
+        chords: with which each curve is drawn: more for longer ones.
 
     Returns:
         The error, values in [0, 1]; its gradient, float32 ``[n, 7]``; how much larger it would be without
         each pen, float64 ``[pens]``.
     """
-    best, place, other = (np.zeros(target.shape, np.float32) for _ in range(3))
-    owner = np.full(target.shape, -1, np.int32)
+    best, owner, place, other = _owned(curves, pens, target.shape, chords, before)
     gradient, saved = np.zeros_like(curves), np.zeros(int(pens.max(initial=-1)) + 1)
-    _draw_owned(curves, pens, best, owner, place, other)
     return _gather(curves, pens, target, best, owner, place, other, gradient, saved), gradient, saved

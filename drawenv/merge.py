@@ -1,0 +1,158 @@
+"""Strokes of a page merged: two that continue one another become one where that costs less than a stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from drawenv.curves import bernstein_2
+from drawenv.middle_lines import BEND
+from drawenv.renderers.bezier_gradient import page_gradient, page_ink
+from drawenv.settle import descended, moved_curves, poorest
+
+REACH = 3.0  # of their mean width: no further apart are the ends of two strokes that may be one
+CHORDS = 16  # of each: strokes get long
+TRIED = 16  # steps down the gradient before one stroke is compared with two
+HOPELESS = 8  # prices: what is worse by so much before these steps is not tried
+MOVED = 25  # steps of all strokes at once, after each round
+ROUNDS = 3
+NEAR = 3  # px: so far around strokes is seen
+ON = bernstein_2(np.linspace(0, 1, 17))  # [17, 3]: points along a curve
+
+
+def merged(curves: np.ndarray, target: np.ndarray, price: float, widths: bool = True) -> np.ndarray:
+    """Curves of ink, fewer and longer: a stroke that saves less than its price is left out, and two whose
+    ends lie near each other become one, if that is worse by less than the price.
+
+    Args:
+        curves: x0 y0 x1 y1 x2 y2 thickness in px, float32 ``[n, 7]``.
+        target: the picture, float32 ``[H, W]`` in [0, 1].
+        price: of a stroke, squared error in px of ink.
+        widths: whether they may change.
+
+    Returns:
+        float32 ``[k, 7]``; its error and the price of its strokes together are no more than before.
+    """
+    if not len(curves):
+        return curves
+    low, high = np.full(7, -np.inf), np.full(7, np.inf)
+    low[6], high[6] = 0.5, 64
+
+    def limits(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        down, up = np.broadcast_to(low, curves.shape).copy(), np.broadcast_to(high, curves.shape).copy()
+        if not widths:
+            down[:, 6] = up[:, 6] = curves[:, 6]
+        return down, up
+
+    def cost(curves: np.ndarray) -> float:
+        return page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)[0] + price * len(curves)
+
+    best, least = curves, cost(curves)
+    for turn in range(ROUNDS):
+        curves = _worth(curves, target, price)
+        before = len(curves)
+        curves = _merged_once(curves, target, price, limits)
+        curves = moved_curves(curves, *limits(curves), target, MOVED, CHORDS)
+        now = cost(curves)
+        if now < least:
+            best, least = curves, now
+        if turn and len(curves) == before:  # what was not well placed may do once it is
+            break
+    return best
+
+
+def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
+    """Curves without those that save less than their price."""
+    while len(curves):
+        _, _, saved = page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)
+        poor = poorest(saved - price)
+        if not len(poor):
+            break
+        curves = np.delete(curves, poor, 0)
+    return curves
+
+
+def _merged_once(curves: np.ndarray, target: np.ndarray, price: float, limits) -> np.ndarray:
+    """Curves with pairs of them as one each, the best pairs first; a curve is in one of them at most."""
+    pairs, ones = _pairs(curves) if len(curves) else ((), ())
+    if not len(pairs):
+        return curves
+    points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
+    tops, bottoms = points.min(1) - wide, points.max(1) + wide  # [n, 2]: of each, x and y
+    crops, apart, shifts = [], [], np.zeros_like(ones)
+    for (a, b), shift in zip(pairs.tolist(), shifts, strict=True):
+        first = np.maximum(np.floor(np.minimum(tops[a], tops[b]) - NEAR), 0).astype(int)
+        last = np.ceil(np.maximum(bottoms[a], bottoms[b]) + NEAR).astype(int)
+        crop = np.ascontiguousarray(target[first[1] : max(last[1], 0), first[0] : max(last[0], 0)])
+        shift[:6] = np.tile(first, 3)
+        near = ((tops < last) & (bottoms > first)).all(1)
+        near[[a, b]] = False
+        base = page_ink(curves[near] - shift, crop.shape, CHORDS)
+        apart.append(page_gradient(curves[[a, b]] - shift, np.arange(2), crop, base, CHORDS)[0])
+        crops.append((crop, base))
+
+    def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        here = (values - shifts).astype(np.float32)[:, None]
+        each = [
+            page_gradient(one, np.zeros(1, int), *crop, CHORDS) for one, crop in zip(here, crops, strict=True)
+        ]
+        return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
+
+    worse = judge(ones)[0] - np.array(apart)
+    some = np.flatnonzero(worse < HOPELESS * price)
+    if not len(some):
+        return curves
+    pairs, ones, shifts, crops = pairs[some], ones[some], shifts[some], [crops[k] for k in some]
+    ones, errors = descended(ones.astype(np.float64), *limits(ones), judge, TRIED)
+    worse = errors - np.array(apart)[some]
+    taken: set[int] = set()
+    kept = []
+    for k in worse.argsort(kind="stable"):
+        pair = set(pairs[k].tolist())
+        if worse[k] < price and not taken & pair:
+            taken |= pair
+            kept.append(k)
+    return np.concatenate([np.delete(curves, list(taken), 0), ones[kept].astype(np.float32)])
+
+
+def _pairs(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of curves that one could be, int ``[m, 2]``, and that one, float32 ``[m, 7]``."""
+    paths, wide = ON @ curves[:, :6].reshape(-1, 3, 2), curves[:, 6]  # [n, 17, 2], [n]
+    ends = paths[:, [0, -1]].reshape(-1, 2)
+    pairs, ones = [], []
+    for i, j in KDTree(ends).query_pairs(REACH * wide.max(), output_type="ndarray").tolist():
+        a, b = i // 2, j // 2
+        if a == b or np.hypot(*(ends[i] - ends[j])) > REACH * wide[[a, b]].mean():
+            continue
+        one, other = paths[a][:: 1 if i % 2 else -1], paths[b][:: -1 if j % 2 else 1]  # on from one to other
+        out, on = one[-1] - one[-4], other[3] - other[0]
+        if out @ on < np.cos(BEND) * np.hypot(*out) * np.hypot(*on):
+            continue
+        if (other[0] - one[-1]) @ out < 0:  # they overlap
+            one = one[: max(int(np.hypot(*(one - other[0]).T).argmin()), 2) + 1]
+        lengths = [np.hypot(*np.diff(path, axis=0).T).sum() + 1e-6 for path in (paths[a], paths[b])]
+        for t in _places(one, other):
+            pairs.append((a, b))
+            path = _through(np.concatenate([one, other]), t)
+            ones.append([*path.ravel(), np.average(wide[[a, b]], weights=lengths)])
+    return np.array(pairs, int).reshape(-1, 2), np.array(ones, np.float32).reshape(-1, 7)
+
+
+def _places(one: np.ndarray, other: np.ndarray) -> Iterator[np.ndarray]:
+    """Where on a curve two paths ``[n, 2]`` may be that are its parts, from 0 to 1: as far along as they are
+    long; and, since parts of one curve go on as fast as they came, as their speeds say where they meet.
+    """
+    along = np.cumsum(np.hypot(*np.diff(np.concatenate([one[:1], one, other]), axis=0).T))
+    yield along / max(along[-1], 1e-9)
+    before, after = len(one) * np.hypot(*(one[-1] - one[-2])), len(other) * np.hypot(*(other[1] - other[0]))
+    share = before / max(before + after, 1e-9)
+    yield np.concatenate([np.linspace(0, share, len(one)), np.linspace(share, 1, len(other))])
+
+
+def _through(path: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The quadratic curve from end to end of a path ``[n, 2]`` whose points lie nearest its own at ``t``."""
+    start, middle, end = bernstein_2(t).T[..., None]
+    rest = path - start * path[0] - end * path[-1]
+    return np.stack([path[0], (middle * rest).sum(0) / max(np.square(middle).sum(), 1e-9), path[-1]])
