@@ -114,9 +114,8 @@ def in_pieces(strokes: np.ndarray, spec: ActionSpec, size: int, sides: tuple[int
     first = (np.arange(len(row)) - (counts.cumsum() - counts)[row]) / counts[row]
     p0, p1, p2, t, u = p0[row], p1[row], p2[row], first[:, None], (first + 1 / counts[row])[:, None]
 
-    def at(
-        r: np.ndarray, s: np.ndarray
-    ) -> np.ndarray:  # the blossom: a piece's points are (t, t), (t, u), (u, u)
+    def at(r: np.ndarray, s: np.ndarray) -> np.ndarray:
+        """The curves' blossom: a piece from t to u has the points (t, t), (t, u), (u, u)."""
         return (1 - r) * (1 - s) * p0 + (r * (1 - s) + s * (1 - r)) * p1 + r * s * p2
 
     points = np.stack([at(t, t), at(t, u), at(u, u)], 1)  # [pieces, 3, 2]

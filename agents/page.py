@@ -195,8 +195,8 @@ class Page:
 
     def merge(self, price: float) -> None:
         """Merge strokes, whichever window's, by ``drawenv.merge``: none is a window's own then."""
-        widths = cast(BezierRenderer, self.renderer).thickness is None
-        curves = merged(self._curves(self.strokes), self.ink / np.float32(255), price, widths)
+        width = cast(BezierRenderer, self.renderer).thickness
+        curves = merged(self._curves(self.strokes), self.ink / np.float32(255), price, width)
         self.below = curves[:, : len(self.spec)]
         self.own.clear()
         self.canvas[:] = 0

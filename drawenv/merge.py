@@ -22,7 +22,7 @@ NEAR = 3  # px: so far around strokes is seen
 ON = bernstein_2(np.linspace(0, 1, 17))  # [17, 3]: points along a curve
 
 
-def merged(curves: np.ndarray, target: np.ndarray, price: float, widths: bool = True) -> np.ndarray:
+def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | None = None) -> np.ndarray:
     """Curves of ink, fewer and longer: a stroke that saves less than its price is left out, and two whose
     ends lie near each other become one, if that is worse by less than the price.
 
@@ -30,7 +30,7 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, widths: bool = 
         curves: x0 y0 x1 y1 x2 y2 thickness in px, float32 ``[n, 7]``.
         target: the picture, float32 ``[H, W]`` in [0, 1].
         price: of a stroke, squared error in px of ink.
-        widths: whether they may change.
+        width: of all of them, if it must stay.
 
     Returns:
         float32 ``[k, 7]``; its error and the price of its strokes together are no more than before.
@@ -38,13 +38,7 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, widths: bool = 
     if not len(curves):
         return curves
     low, high = np.full(7, -np.inf), np.full(7, np.inf)
-    low[6], high[6] = 0.5, 64
-
-    def limits(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        down, up = np.broadcast_to(low, curves.shape).copy(), np.broadcast_to(high, curves.shape).copy()
-        if not widths:
-            down[:, 6] = up[:, 6] = curves[:, 6]
-        return down, up
+    low[6], high[6] = (0.5, 64) if width is None else (width, width)
 
     def cost(curves: np.ndarray) -> float:
         return page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)[0] + price * len(curves)
@@ -53,8 +47,8 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, widths: bool = 
     for turn in range(ROUNDS):
         curves = _worth(curves, target, price)
         before = len(curves)
-        curves = _merged_once(curves, target, price, limits)
-        curves = moved_curves(curves, *limits(curves), target, MOVED, CHORDS)
+        curves = _merged_once(curves, target, price, low, high)
+        curves = moved_curves(curves, low, high, target, MOVED, CHORDS)
         now = cost(curves)
         if now < least:
             best, least = curves, now
@@ -74,30 +68,31 @@ def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
     return curves
 
 
-def _merged_once(curves: np.ndarray, target: np.ndarray, price: float, limits) -> np.ndarray:
+def _merged_once(curves, target, price, low, high) -> np.ndarray:
     """Curves with pairs of them as one each, the best pairs first; a curve is in one of them at most."""
     pairs, ones = _pairs(curves) if len(curves) else ((), ())
     if not len(pairs):
         return curves
     points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
     tops, bottoms = points.min(1) - wide, points.max(1) + wide  # [n, 2]: of each, x and y
+    middles, halves = KDTree((tops + bottoms) / 2), np.hypot(*(bottoms - tops).T) / 2
     crops, apart, shifts = [], [], np.zeros_like(ones)
     for (a, b), shift in zip(pairs.tolist(), shifts, strict=True):
         first = np.maximum(np.floor(np.minimum(tops[a], tops[b]) - NEAR), 0).astype(int)
         last = np.ceil(np.maximum(bottoms[a], bottoms[b]) + NEAR).astype(int)
         crop = np.ascontiguousarray(target[first[1] : max(last[1], 0), first[0] : max(last[0], 0)])
         shift[:6] = np.tile(first, 3)
-        near = ((tops < last) & (bottoms > first)).all(1)
-        near[[a, b]] = False
+        around = np.hypot(*(last - first)) / 2 + halves.max()
+        near = np.sort(middles.query_ball_point((first + last) / 2, around))
+        near = near[~np.isin(near, (a, b)) & ((tops[near] < last) & (bottoms[near] > first)).all(1)]
         base = page_ink(curves[near] - shift, crop.shape, CHORDS)
         apart.append(page_gradient(curves[[a, b]] - shift, np.arange(2), crop, base, CHORDS)[0])
         crops.append((crop, base))
 
     def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         here = (values - shifts).astype(np.float32)[:, None]
-        each = [
-            page_gradient(one, np.zeros(1, int), *crop, CHORDS) for one, crop in zip(here, crops, strict=True)
-        ]
+        owner, each = np.zeros(1, int), zip(here, crops, strict=True)
+        each = [page_gradient(one, owner, *crop, CHORDS) for one, crop in each]
         return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
 
     worse = judge(ones)[0] - np.array(apart)
@@ -105,7 +100,7 @@ def _merged_once(curves: np.ndarray, target: np.ndarray, price: float, limits) -
     if not len(some):
         return curves
     pairs, ones, shifts, crops = pairs[some], ones[some], shifts[some], [crops[k] for k in some]
-    ones, errors = descended(ones.astype(np.float64), *limits(ones), judge, TRIED)
+    ones, errors = descended(ones.astype(np.float64), low, high, judge, TRIED)
     worse = errors - np.array(apart)[some]
     taken: set[int] = set()
     kept = []

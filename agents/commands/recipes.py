@@ -9,7 +9,7 @@ ABOUT = {
     "lines": "line pictures of any kind and size, on paper of any kind: the default",
     "sketch-10": "line pictures of any size on clean paper, in at most ten strokes a window of 64 px",
     "sketch-4": "the same, in at most four",
-    "sketch-hierarchy": "the same, first in windows of 128 px",
+    "sketch-hierarchy": "the same, first in windows of 128 px, at last strokes of any length",
     "omniglot-4": "a symbol in four curves of any width",
     "omniglot-spline": "a symbol, each pen stroke one action",
     "mnist-4": "a digit in four curves, all of them 5 px of 64 wide",
