@@ -75,37 +75,37 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
         return curves
     points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
     tops, bottoms = points.min(1) - wide, points.max(1) + wide  # [n, 2]: of each, x and y
-    middles, halves = KDTree((tops + bottoms) / 2), np.hypot(*(bottoms - tops).T) / 2
-    crops, apart, shifts = [], [], np.zeros_like(ones)
-    for (a, b), shift in zip(pairs.tolist(), shifts, strict=True):
-        first = np.maximum(np.floor(np.minimum(tops[a], tops[b]) - NEAR), 0).astype(int)
-        last = np.ceil(np.maximum(bottoms[a], bottoms[b]) + NEAR).astype(int)
-        crop = np.ascontiguousarray(target[first[1] : max(last[1], 0), first[0] : max(last[0], 0)])
-        shift[:6] = np.tile(first, 3)
-        around = np.hypot(*(last - first)) / 2 + halves.max()
-        near = np.sort(middles.query_ball_point((first + last) / 2, around))
-        near = near[~np.isin(near, (a, b)) & ((tops[near] < last) & (bottoms[near] > first)).all(1)]
-        base = page_ink(curves[near] - shift, crop.shape, CHORDS)
-        apart.append(page_gradient(curves[[a, b]] - shift, np.arange(2), crop, base, CHORDS)[0])
-        crops.append((crop, base))
+    firsts = np.maximum(np.floor(tops[pairs].min(1) - NEAR), 0).astype(int)
+    lasts = np.maximum(np.ceil(bottoms[pairs].max(1) + NEAR), 0).astype(int)
+    around = (np.hypot(*(lasts - firsts).T) + np.hypot(*(bottoms - tops).T).max()) / 2
+    near = KDTree((tops + bottoms) / 2).query_ball_point((firsts + lasts) / 2, around, return_sorted=True)
+    shifts, crops, apart = np.zeros((len(pairs), 7), np.float32), [], np.empty(len(pairs))
+    shifts[:, :6] = np.tile(firsts, 3)
+    for n, (pair, first, last, shift) in enumerate(zip(pairs, firsts, lasts, shifts, strict=True)):
+        rest = np.array(near[n])
+        rest = rest[
+            ((tops[rest] < last) & (bottoms[rest] > first)).all(1) & (rest != pair[0]) & (rest != pair[1])
+        ]
+        crop = np.ascontiguousarray(target[first[1] : last[1], first[0] : last[0]])
+        crops.append((crop, page_ink(curves[rest] - shift, crop.shape, CHORDS)))
+        apart[n] = page_gradient(curves[pair] - shift, np.arange(2), *crops[n], CHORDS)[0]
 
     def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        here = (values - shifts).astype(np.float32)[:, None]
-        owner, each = np.zeros(1, int), zip(here, crops, strict=True)
-        each = [page_gradient(one, owner, *crop, CHORDS) for one, crop in each]
+        here, owner = (values - shifts[of]).astype(np.float32)[:, None], np.zeros(1, int)
+        each = [page_gradient(one, owner, *crops[n], CHORDS) for n, one in zip(of, here, strict=True)]
         return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
 
-    worse = judge(ones)[0] - np.array(apart)
-    some = np.flatnonzero(worse < HOPELESS * price)
-    if not len(some):
+    of, ones = np.arange(len(pairs)).repeat(2), ones.reshape(-1, 7)
+    some = judge(ones)[0] - apart[of] < HOPELESS * price
+    of, ones = of[some], ones[some].astype(np.float64)
+    if not len(of):
         return curves
-    pairs, ones, shifts, crops = pairs[some], ones[some], shifts[some], [crops[k] for k in some]
-    ones, errors = descended(ones.astype(np.float64), low, high, judge, TRIED)
-    worse = errors - np.array(apart)[some]
+    ones, errors = descended(ones, low, high, judge, TRIED)
+    worse = errors - apart[of]
     taken: set[int] = set()
     kept = []
     for k in worse.argsort(kind="stable"):
-        pair = set(pairs[k].tolist())
+        pair = set(pairs[of[k]].tolist())
         if worse[k] < price and not taken & pair:
             taken |= pair
             kept.append(k)
@@ -113,35 +113,38 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
 
 
 def _pairs(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of curves that one could be, int ``[m, 2]``, and that one, float32 ``[m, 7]``."""
+    """Pairs of curves that may be one, int ``[m, 2]``, and two that it could be, float32 ``[m, 2, 7]``."""
     paths, wide = ON @ curves[:, :6].reshape(-1, 3, 2), curves[:, 6]  # [n, 17, 2], [n]
-    ends = paths[:, [0, -1]].reshape(-1, 2)
+    ends, lengths = paths[:, [0, -1]].reshape(-1, 2), np.hypot(*np.diff(paths, axis=1).T).sum(0) + 1e-6
+    near = KDTree(ends).query_pairs(REACH * wide.max(), output_type="ndarray")
+    a, b = near.T // 2
+    near = near[
+        (a != b) & (np.hypot(*(ends[near[:, 0]] - ends[near[:, 1]]).T) <= REACH * (wide[a] + wide[b]) / 2)
+    ]
     pairs, ones = [], []
-    for i, j in KDTree(ends).query_pairs(REACH * wide.max(), output_type="ndarray").tolist():
+    for i, j in near.tolist():
         a, b = i // 2, j // 2
-        if a == b or np.hypot(*(ends[i] - ends[j])) > REACH * wide[[a, b]].mean():
-            continue
         one, other = paths[a][:: 1 if i % 2 else -1], paths[b][:: -1 if j % 2 else 1]  # on from one to other
         out, on = one[-1] - one[-4], other[3] - other[0]
         if out @ on < np.cos(BEND) * np.hypot(*out) * np.hypot(*on):
             continue
         if (other[0] - one[-1]) @ out < 0:  # they overlap
             one = one[: max(int(np.hypot(*(one - other[0]).T).argmin()), 2) + 1]
-        lengths = [np.hypot(*np.diff(path, axis=0).T).sum() + 1e-6 for path in (paths[a], paths[b])]
-        for t in _places(one, other):
-            pairs.append((a, b))
-            path = _through(np.concatenate([one, other]), t)
-            ones.append([*path.ravel(), np.average(wide[[a, b]], weights=lengths)])
-    return np.array(pairs, int).reshape(-1, 2), np.array(ones, np.float32).reshape(-1, 7)
+        path = np.concatenate([one, other])
+        width = (lengths[a] * wide[a] + lengths[b] * wide[b]) / (lengths[a] + lengths[b])
+        pairs.append((a, b))
+        ones.append([[*_through(path, t).ravel(), width] for t in _places(one, other)])
+    return np.array(pairs, int).reshape(-1, 2), np.array(ones, np.float32).reshape(-1, 2, 7)
 
 
 def _places(one: np.ndarray, other: np.ndarray) -> Iterator[np.ndarray]:
     """Where on a curve two paths ``[n, 2]`` may be that are its parts, from 0 to 1: as far along as they are
     long; and, since parts of one curve go on as fast as they came, as their speeds say where they meet.
     """
-    along = np.cumsum(np.hypot(*np.diff(np.concatenate([one[:1], one, other]), axis=0).T))
+    steps = np.hypot(*np.diff(np.concatenate([one[:1], one, other]), axis=0).T)
+    along = steps.cumsum()
     yield along / max(along[-1], 1e-9)
-    before, after = len(one) * np.hypot(*(one[-1] - one[-2])), len(other) * np.hypot(*(other[1] - other[0]))
+    before, after = len(one) * steps[len(one) - 1], len(other) * steps[len(one) + 1]
     share = before / max(before + after, 1e-9)
     yield np.concatenate([np.linspace(0, share, len(one)), np.linspace(share, 1, len(other))])
 

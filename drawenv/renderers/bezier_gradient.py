@@ -27,6 +27,7 @@ def _draw_owned(curves, pens, chords, best, owner, place, other):
     for i in range(curves.shape[0]):
         x0, y0, x1, y1, x2, y2, thickness = curves[i]
         radius = thickness * half
+        far2 = (radius + half) * (radius + half)  # from here on there is no ink
         ax, ay = x0, y0
         for k in range(chords):
             t = np.float32((k + 1) / chords)
@@ -45,7 +46,10 @@ def _draw_owned(curves, pens, chords, best, owner, place, other):
                     px = np.float32(x) + half - ax
                     u = min(max((px * cx + py * cy) * scale, zero), one)
                     dx, dy = px - u * cx, py - u * cy
-                    d = np.sqrt(dx * dx + dy * dy)
+                    d2 = dx * dx + dy * dy
+                    if d2 >= far2:
+                        continue
+                    d = np.sqrt(d2)
                     ink = min(min(radius, d + half) - max(-radius, d - half), one)
                     if ink > best[y, x]:
                         if owner[y, x] >= 0 and pens[owner[y, x]] != pens[i]:
