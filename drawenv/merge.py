@@ -35,8 +35,6 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | 
     Returns:
         float32 ``[k, 7]``; its error and the price of its strokes together are no more than before.
     """
-    if not len(curves):
-        return curves
     low, high = np.full(7, -np.inf), np.full(7, np.inf)
     low[6], high[6] = (0.5, 64) if width is None else (width, width)
 
@@ -70,7 +68,7 @@ def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
 
 def _merged_once(curves, target, price, low, high) -> np.ndarray:
     """Curves with pairs of them as one each, the best pairs first; a curve is in one of them at most."""
-    pairs, ones = _pairs(curves) if len(curves) else ((), ())
+    pairs, ones = _pairs(curves)
     if not len(pairs):
         return curves
     points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
@@ -83,9 +81,7 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
     shifts[:, :6] = np.tile(firsts, 3)
     for n, (pair, first, last, shift) in enumerate(zip(pairs, firsts, lasts, shifts, strict=True)):
         rest = np.array(near[n])
-        rest = rest[
-            ((tops[rest] < last) & (bottoms[rest] > first)).all(1) & (rest != pair[0]) & (rest != pair[1])
-        ]
+        rest = rest[((tops[rest] < last) & (bottoms[rest] > first)).all(1) & ~np.isin(rest, pair)]
         crop = np.ascontiguousarray(target[first[1] : last[1], first[0] : last[0]])
         crops.append((crop, page_ink(curves[rest] - shift, crop.shape, CHORDS)))
         apart[n] = page_gradient(curves[pair] - shift, np.arange(2), *crops[n], CHORDS)[0]
@@ -116,7 +112,7 @@ def _pairs(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of curves that may be one, int ``[m, 2]``, and two that it could be, float32 ``[m, 2, 7]``."""
     paths, wide = ON @ curves[:, :6].reshape(-1, 3, 2), curves[:, 6]  # [n, 17, 2], [n]
     ends, lengths = paths[:, [0, -1]].reshape(-1, 2), np.hypot(*np.diff(paths, axis=1).T).sum(0) + 1e-6
-    near = KDTree(ends).query_pairs(REACH * wide.max(), output_type="ndarray")
+    near = KDTree(ends).query_pairs(REACH * wide.max(initial=0), output_type="ndarray")
     a, b = near.T // 2
     near = near[
         (a != b) & (np.hypot(*(ends[near[:, 0]] - ends[near[:, 1]]).T) <= REACH * (wide[a] + wide[b]) / 2)
