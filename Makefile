@@ -62,6 +62,7 @@ results: setup
 	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
 	$(EVALUATE) sketch-10 --effort 2 --refine 50 --out results/sketch-10-effort-refined.json
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
+	$(EVALUATE) sketch-10 --effort 2 --price 3.5 --pens --out results/sketch-10-price-3.5.json
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json
@@ -78,11 +79,15 @@ results: setup
 	$(EVALUATE) sketch-10 --stride 64 --out results/sketch-10-no-overlap.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --effort 2 --price 2 --out results/sketch-10-on-openmoji-price.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --effort 4 --price 2 --out results/sketch-10-on-openmoji-effort.json
+	$(EVALUATE) lines --targets openmoji:test --effort 2 --out results/lines-on-openmoji.json
+	$(EVALUATE) lines --targets openmoji:test --effort 4 --out results/lines-on-openmoji-effort.json
+	$(EVALUATE) lines --targets openmoji:test --effort 8 --out results/lines-on-openmoji-most.json
 	$(EVALUATE) sketch-10 --targets openmoji:test --agent skeleton --out results/openmoji-skeleton.json
 	# With AutoTrace: pip install pyautotrace
 	# $(EVALUATE) sketch-10 --agent autotrace --pens --out results/sketch-10-autotrace.json
 	# $(EVALUATE) sketch-10 --targets openmoji:test --agent autotrace --out results/openmoji-autotrace.json
 	$(EVALUATE) sketch-hierarchy --out results/sketch-hierarchy.json
+	$(EVALUATE) sketch-hierarchy --effort 2 --pens --out results/sketch-hierarchy-effort.json
 	$(EVALUATE) hollow --out results/hollow.json
 	$(EVALUATE) hollow --effort 2 --out results/hollow-effort.json
 	$(EVALUATE) colormnist-4 --out results/colormnist-4.json
