@@ -18,6 +18,7 @@ TRIED = 16  # steps down the gradient before one stroke is compared with two
 HOPELESS = 8  # prices: what is worse by so much before these steps is not tried
 MOVED = 25  # steps of all strokes at once, after each round
 ROUNDS = 3
+CHUNK = 1_000  # pairs tried at a time, which bounds the memory
 NEAR = 3  # px: so far around strokes is seen
 ON = bernstein_2(np.linspace(0, 1, 17))  # [17, 3]: points along a curve
 
@@ -68,40 +69,47 @@ def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
 
 def _merged_once(curves, target, price, low, high) -> np.ndarray:
     """Curves with pairs of them as one each, the best pairs first; a curve is in one of them at most."""
-    pairs, ones = _pairs(curves)
-    if not len(pairs):
-        return curves
     points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
     tops, bottoms = points.min(1) - wide, points.max(1) + wide  # [n, 2]: of each, x and y
-    firsts = np.maximum(np.floor(tops[pairs].min(1) - NEAR), 0).astype(int)
-    lasts = np.maximum(np.ceil(bottoms[pairs].max(1) + NEAR), 0).astype(int)
-    around = (np.hypot(*(lasts - firsts).T) + np.hypot(*(bottoms - tops).T).max()) / 2
-    near = KDTree((tops + bottoms) / 2).query_ball_point((firsts + lasts) / 2, around, return_sorted=True)
-    shifts, crops, apart = np.zeros((len(pairs), 7), np.float32), [], np.empty(len(pairs))
-    shifts[:, :6] = np.tile(firsts, 3)
-    for n, (pair, first, last, shift) in enumerate(zip(pairs, firsts, lasts, shifts, strict=True)):
-        rest = np.array(near[n])
-        rest = rest[((tops[rest] < last) & (bottoms[rest] > first)).all(1) & ~np.isin(rest, pair)]
-        crop = np.ascontiguousarray(target[first[1] : last[1], first[0] : last[0]])
-        crops.append((crop, page_ink(curves[rest] - shift, crop.shape, CHORDS)))
-        apart[n] = page_gradient(curves[pair] - shift, np.arange(2), *crops[n], CHORDS)[0]
+    middles, halves = KDTree((tops + bottoms) / 2), np.hypot(*(bottoms - tops).T) / 2
 
-    def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        here, owner = (values - shifts[of]).astype(np.float32)[:, None], np.zeros(1, int)
-        each = [page_gradient(one, owner, *crops[n], CHORDS) for n, one in zip(of, here, strict=True)]
-        return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
+    def tried(pairs: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pairs that are not far worse as one, ``[k, 2]``, that one, ``[k, 7]``, and how much worse."""
+        firsts = np.maximum(np.floor(tops[pairs].min(1) - NEAR), 0).astype(int)
+        lasts = np.maximum(np.ceil(bottoms[pairs].max(1) + NEAR), 0).astype(int)
+        around = np.hypot(*(lasts - firsts).T) / 2 + halves.max()
+        near = middles.query_ball_point((firsts + lasts) / 2, around, return_sorted=True)
+        shifts, crops, apart = np.zeros((len(pairs), 7), np.float32), [], np.empty(len(pairs))
+        shifts[:, :6] = np.tile(firsts, 3)
+        for n, (pair, first, last, shift) in enumerate(zip(pairs, firsts, lasts, shifts, strict=True)):
+            rest = np.array(near[n])
+            rest = rest[((tops[rest] < last) & (bottoms[rest] > first)).all(1) & ~np.isin(rest, pair)]
+            crop = np.ascontiguousarray(target[first[1] : last[1], first[0] : last[0]])
+            crops.append((crop, page_ink(curves[rest] - shift, crop.shape, CHORDS)))
+            apart[n] = page_gradient(curves[pair] - shift, np.arange(2), *crops[n], CHORDS)[0]
 
-    of, ones = np.arange(len(pairs)).repeat(2), ones.reshape(-1, 7)
-    some = judge(ones)[0] - apart[of] < HOPELESS * price
-    of, ones = of[some], ones[some].astype(np.float64)
-    if not len(of):
+        def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            here, owner = (values - shifts[of]).astype(np.float32)[:, None], np.zeros(1, int)
+            each = [page_gradient(one, owner, *crops[n], CHORDS) for n, one in zip(of, here, strict=True)]
+            return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
+
+        of, ones = np.arange(len(pairs)).repeat(2), ones.reshape(-1, 7)
+        some = judge(ones)[0] - apart[of] < HOPELESS * price
+        of, ones = of[some], ones[some].astype(np.float64)
+        errors = np.empty(0)
+        if len(of):
+            ones, errors = descended(ones, low, high, judge, TRIED)
+        return pairs[of], ones, errors - apart[of]
+
+    pairs, ones = _pairs(curves)
+    parts = [tried(pairs[k : k + CHUNK], ones[k : k + CHUNK]) for k in range(0, len(pairs), CHUNK)]
+    if not parts:
         return curves
-    ones, errors = descended(ones, low, high, judge, TRIED)
-    worse = errors - apart[of]
+    pairs, ones, worse = map(np.concatenate, zip(*parts, strict=True))
     taken: set[int] = set()
     kept = []
     for k in worse.argsort(kind="stable"):
-        pair = set(pairs[of[k]].tolist())
+        pair = set(pairs[k].tolist())
         if worse[k] < price and not taken & pair:
             taken |= pair
             kept.append(k)
