@@ -1,8 +1,7 @@
 """Pictures of any size, drawn window by window (paper, section 3.4).
 
-A drawer of small canvases slides over a large page. Its input is a window of the target and of
-the ink that is there already, from the neighbours too; what it draws goes on the page. A coarser
-pass, of larger windows that are shrunk for the drawer, may come first: the hierarchical drawer.
+A drawer of small canvases slides over a large page: it sees a window of the target and of the ink so far.
+Larger windows, shrunk for it, may come first, and strokes be merged at last: the hierarchical drawer.
 """
 
 from __future__ import annotations
@@ -314,12 +313,13 @@ def draw_page(
     Raises:
         ValueError: stride or order is out of range.
     """
-    strokes, done = None, 0
+    strokes, done = np.empty((0, len(renderer.action_spec)), np.float32), 0
+    merging = merge > 0 and rounds > 0 and moves_at_once(renderer)
     if log is not None:
         log.append(ink.shape)
     for level, least in levels:
         page = Page(ink, renderer, int(size * level), int(stride * level), strokes)
-        total = done + int(page.inked.sum()) * (1 + rounds)
+        total = done + int(page.inked.sum()) * (1 + rounds + merging)
         for turn in range(1 + rounds):
             for windows in page.batches(order if turn == 0 else "phased"):
                 old = page.erase(windows) if turn else None
@@ -336,14 +336,15 @@ def draw_page(
         strokes = page.strokes
         if log is not None:
             log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]
-    if strokes is not None and len(strokes) and merge and rounds and moves_at_once(renderer):
+    if merging:
         page.merge(merge)
         strokes = page.strokes
         if log is not None:
             log[1:] = in_pieces(strokes, page.spec, page.size, page.canvas.shape)
+        if report:
+            report(total, total)
     height, width = sides or ink.shape
     scale = max(height, width) / max(ink.shape)
     page_renderer = renderer.on_page((height, width), scale)
-    physical = np.zeros((0, len(renderer.action_spec))) if strokes is None else strokes
-    actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(physical, scale))
+    actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(strokes, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)

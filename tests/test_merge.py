@@ -106,8 +106,14 @@ def test_a_page_is_merged_over_its_windows():
 
     given = {"stride": 64, "price": 4.0, "merge": 4.0}
     assert len(draw_page(choose, RENDERER, ink, **given)) == 3
-    log = []
-    drawing = draw_page(choose, RENDERER, ink, rounds=1, log=log, **given)
+    log, reports = [], []
+
+    def report(*done):
+        reports.append(done)
+
+    drawing = draw_page(choose, RENDERER, ink, rounds=1, log=log, report=report, **given)
+    assert reports[-2:] == [(6, 9), (9, 9)]
+    assert len(draw_page(choose, RENDERER, 0 * ink, rounds=1, log=[], report=report, **given)) == 0
     (stroke,) = drawing.renderer.curves(drawing.actions)
     assert np.ptp(stroke[[0, 4]]) > 175 and np.ptp(stroke[[1, 5]]) < 1
     assert np.square(drawing.render() / 255 - ink / 255).sum() < 0.02 * np.square(ink / 255).sum()
