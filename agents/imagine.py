@@ -14,6 +14,7 @@ from torch import Tensor
 
 from drawenv import Renderer
 from drawenv.actions import ActionSpec
+from drawenv.curves import blossom
 
 from .canvas import to_unit
 from .drawer import DrawerNetwork
@@ -107,18 +108,13 @@ def in_pieces(strokes: np.ndarray, spec: ActionSpec, size: int, sides: tuple[int
     Returns:
         What ``draw_page`` logs.
     """
-    p0, p1, p2 = strokes[:, :6].reshape(-1, 3, 2).transpose(1, 0, 2)
-    longest = np.maximum(np.abs(p1 - p0), np.abs(p2 - p1)).max(1)
+    curves = strokes[:, :6].reshape(-1, 3, 2).swapaxes(0, 1)  # [3, k, 2]
+    longest = np.abs(np.diff(curves, axis=0)).max((0, 2))
     counts = np.maximum(np.ceil(4 * longest / size), 1).astype(int)
     row = np.repeat(np.arange(len(strokes)), counts)
-    first = (np.arange(len(row)) - (counts.cumsum() - counts)[row]) / counts[row]
-    p0, p1, p2, t, u = p0[row], p1[row], p2[row], first[:, None], (first + 1 / counts[row])[:, None]
-
-    def at(r: np.ndarray, s: np.ndarray) -> np.ndarray:
-        """The curves' blossom: a piece from t to u has the points (t, t), (t, u), (u, u)."""
-        return (1 - r) * (1 - s) * p0 + (r * (1 - s) + s * (1 - r)) * p1 + r * s * p2
-
-    points = np.stack([at(t, t), at(t, u), at(u, u)], 1)  # [pieces, 3, 2]
+    t = ((np.arange(len(row)) - (counts.cumsum() - counts)[row]) / counts[row])[:, None]
+    u, whole = t + 1 / counts[row, None], curves[:, row]
+    points = np.stack([blossom(whole, *at) for at in ((t, t), (t, u), (u, u))], 1)  # [pieces, 3, 2]
     middle = (points.min(1) + points.max(1)) / 2
     corners = np.clip(middle[:, ::-1] - size / 2, 0, np.array(sides) - size).astype(int)  # [pieces, 2]
     pieces = np.concatenate([points.reshape(-1, 6), strokes[row, 6:]], 1)

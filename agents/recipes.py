@@ -145,11 +145,9 @@ class Recipe:
     size: int = 64
     """Side of the canvas in pixels."""
     stride: int = 0
-    """From one window to the next in pixels, for drawers that slide over pictures of any size; 0 draws a
-    picture at once."""
+    """Pixels from one window to the next, to slide over pictures of any size; 0 draws a picture at once."""
     levels: tuple[tuple[float, float], ...] = ((1, 0.0),)
-    """The passes over a large picture: for each how many times larger its windows are, and what a stroke
-    must gain to be kept (see ``useful_strokes``)."""
+    """Passes over a picture: times larger windows are, and what a stroke must gain (``useful_strokes``)."""
     price: float = 0.0
     """What a stroke must save of the squared error of a picture or window, values in [0, 1], to be drawn."""
     merge: float = 0.0

@@ -126,3 +126,16 @@ def _fit(path: np.ndarray, tolerance: float, start=None, end=None) -> list[np.nd
 def bernstein_2(t: np.ndarray) -> np.ndarray:
     """Weights of a quadratic's three points at ``t`` ``[n]``: ``[n, 3]``."""
     return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], 1)
+
+
+def blossom(points: np.ndarray, *values) -> np.ndarray:
+    """The blossom of a Bézier curve, at as many values as it has degrees: a quadratic one's point at t
+    is that at ``(t, t)``, its part from t to u has the points ``(t, t)``, ``(t, u)``, ``(u, u)``.
+
+    Args:
+        points: of the curve, ``[degree + 1, ..., 2]``.
+        values: numbers, or arrays that broadcast with a point.
+    """
+    for t in values:
+        points = (1 - t) * points[:-1] + t * points[1:]
+    return points[0]

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from drawenv.curves import blossom
 from drawenv.pens import Pen
 
 EACH = 16  # chords of a curve
@@ -122,11 +123,5 @@ def _part(pen: Pen, u: float, v: float) -> np.ndarray:
         begin, end = max(u - k, 0.0), min(v - k, 1.0)
         # Blossoms: b(r, s, t) of the curve's polynomial give the points of any part of it.
         arguments = [(begin,) * 3, (begin, begin, end), (begin, end, end), (end,) * 3]
-        parts.append([_blossom(curve, *values) for values in arguments])
+        parts.append([blossom(curve, *values) for values in arguments])
     return np.array(parts)
-
-
-def _blossom(points: np.ndarray, *values: float) -> np.ndarray:
-    for t in values:
-        points = (1 - t) * points[:-1] + t * points[1:]
-    return points[0]

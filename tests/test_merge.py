@@ -9,7 +9,7 @@ import torch
 from agents.imagine import imagine_page, in_pieces
 from agents.page import Page, draw_page
 from drawenv import BezierRenderer
-from drawenv.curves import bernstein_2
+from drawenv.curves import blossom
 from drawenv.merge import CHORDS, merged
 from drawenv.renderers.bezier_gradient import page_gradient, page_ink
 
@@ -22,8 +22,8 @@ def pieces(points, width, count, rng=None):
     cuts = np.linspace(0, 1, count + 1)
     rows = []
     for t, u in pairwise(cuts):
-        a, middle, b = bernstein_2(np.array([t, (t + u) / 2, u])) @ np.array(points, float)
-        rows.append([*a, *(2 * middle - (a + b) / 2), *b, width])
+        part = [blossom(np.array(points, float), *at) for at in ((t, t), (t, u), (u, u))]
+        rows.append([*np.ravel(part), width])
     rows = np.array(rows)
     if rng is not None:
         rows[:, :6] += rng.uniform(-1, 1, (count, 6))
@@ -100,9 +100,8 @@ def test_a_page_is_merged_over_its_windows():
     piece = np.array([0, 32, 32, 32, 64, 32, 4.0], np.float32)
 
     def choose(targets, before, old, last):
-        return np.tile(RENDERER.action_spec.to_action(piece), (len(targets), 1, 1)), np.ones(
-            (len(targets), 1), bool
-        )
+        actions = np.tile(RENDERER.action_spec.to_action(piece), (len(targets), 1, 1))
+        return actions, np.ones((len(targets), 1), bool)
 
     given = {"stride": 64, "price": 4.0, "merge": 4.0}
     assert len(draw_page(choose, RENDERER, ink, **given)) == 3
