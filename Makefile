@@ -66,6 +66,7 @@ results: setup
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json
+	$(EVALUATE) lines --effort 2 --price 4 --pens --out results/lines-price-4.json
 	$(EVALUATE) lines --targets sketches-dirty:test --effort 2 --pens --out results/lines-dirty.json
 	$(EVALUATE) lines --targets sketches-dirty:test --agent skeleton-of-clean --pens --out results/lines-dirty-skeleton-of-clean.json
 	for dirt in ruled holes faint shaded; do \
