@@ -23,10 +23,11 @@ from drawenv import Symbols, load_pictures, load_targets
 
 from . import processes
 from .canvas import resized, to_unit
-from .page import INK, Page, worth_painting
+from .page import Page, worth_painting
 from .recipes import Recipe
 
 Seed = int | tuple[int, ...]
+LEAST_INK = 0.02  # share of a window or a crop that is worth learning from
 WORKERS = 4  # that make batches: for a GPU processes
 
 
@@ -191,7 +192,7 @@ def random_crop(
         cut = min(round(side * zoom), *picture.shape)
         top, left = (rng.integers(across - cut + 1) for across in picture.shape)
         part = picture[top : top + cut, left : left + cut]
-        if part.mean() < 255 * INK:
+        if part.mean() < 255 * LEAST_INK:
             continue
         part = np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BILINEAR))
         part = np.rot90(part, int(rng.integers(4)))
@@ -225,7 +226,7 @@ class Crops:
             strokes: list[np.ndarray | None] = [None] * len(inks)
             for level, least in self.recipe.levels:
                 pages = [
-                    Page(ink, self.renderer, int(size * level), int(stride * level), old)
+                    Page(ink, self.renderer, int(size * level), int(stride * level), old, LEAST_INK)
                     for ink, old in zip(inks, strokes, strict=True)
                 ]
                 # Once after the other, then once more with all the neighbours in place.

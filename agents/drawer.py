@@ -112,10 +112,11 @@ class DrawerNetwork(nn.Module):
         cells = (torch.arange(CELLS) + 0.5) * (size / CELLS)  # in pixels
         grid = torch.meshgrid(*[cells] * len(axes), indexing="ij")
         self.register_buffer("centres", torch.stack(grid, -1).view(-1, len(axes)), persistent=False)
-        # Of a crop's pixels from its middle, patch by patch, across and down.
-        along = torch.arange(-(o.side // 2), o.side // 2).view(-1, PATCH)
-        grid = torch.broadcast_tensors(along[None, :, None], along[:, None, :, None])
-        self.register_buffer("offsets", torch.stack([x.flatten() for x in grid], 1), persistent=False)
+        # Of a crop's pixels from its middle, patch by patch, across and down, on a picture with a margin.
+        self.margin = o.side // 2
+        along = torch.arange(2 * self.margin).view(-1, PATCH)
+        offsets = along[None, :, None] + (size + 2 * self.margin) * along[:, None, :, None]
+        self.register_buffer("offsets", offsets.flatten(), persistent=False)
         for name, cells in (("to_coarse", o.look), ("to_cells", CELLS)):
             share = torch.eye(cells).repeat_interleave(size // cells, 0) * (cells / size)
             self.register_buffer(name, share, persistent=False)  # [size, cells]
@@ -261,11 +262,10 @@ class DrawerNetwork(nn.Module):
         """Squares of ``[m, C, H, W]`` around pixels ``[m, k, 2]`` (x, y), 0 outside, cut into patches:
         ``[m, k, patches, C * PATCH * PATCH]``.
         """
-        at = middle[:, :, None] + self.offsets  # [m, k, side * side, 2]
-        within = at.clamp(0, self.size - 1)
-        index = (within[..., 1] * self.size + within[..., 0]).flatten(1)[:, None]
-        inside = (within == at).all(-1).flatten(1)[:, None]
-        crop = pair.flatten(2).gather(2, index.expand(-1, pair.shape[1], -1)) * inside
+        wide = F.pad(pair, (self.margin,) * 4)
+        at = middle[..., 1] * wide.shape[3] + middle[..., 0]
+        index = (at[:, :, None] + self.offsets).flatten(1)[:, None]  # [m, 1, k * side * side]
+        crop = wide.flatten(2).gather(2, index.expand(-1, pair.shape[1], -1))
         crop = crop.unflatten(2, (middle.shape[1], -1, PATCH**2))  # [m, C, k, patches, PATCH * PATCH]
         return crop.permute(0, 2, 3, 1, 4).flatten(3)
 

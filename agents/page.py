@@ -23,7 +23,7 @@ from .improve import Strokes, useful_strokes
 
 Order = Literal["phased", "raster", "flood"]
 ORDERS: tuple[Order, ...] = ("phased", "raster", "flood")
-INK = 0.02  # windows with less of it are skipped
+INK = 0.002  # windows with less of it are skipped: a dot has more
 SEEN = 1_024  # px: so large is a large picture seen at first
 SMALL = 48  # px: no picture is made smaller
 THIN, USUAL, WIDE = 1.5, 3.0, 4.5  # px: widths of lines
@@ -49,6 +49,7 @@ class Page:
         size: side of a window in pixels; what is drawn in it grows with it.
         stride: from one window to the next; below ``size`` they overlap.
         below: what is there already, physical values ``[k, n]`` in px of this page.
+        least: share of ink of a window that is to be drawn.
 
     Attributes:
         canvas: the page so far, uint8, padded so that windows tile it.
@@ -59,7 +60,7 @@ class Page:
 
     def __init__(
         self, ink: np.ndarray, renderer: Renderer, size: int = 64, stride: int = 32,
-        below: np.ndarray | None = None,
+        below: np.ndarray | None = None, least: float = INK,
     ):  # fmt: skip
         if not 1 <= stride <= size:
             raise ValueError(f"stride must be from 1 to the window's {size} px, got {stride}")
@@ -79,7 +80,7 @@ class Page:
             total = np.concatenate([[0], band.cumsum()])
             left = np.arange(columns) * stride
             shares[i] = (total[left + size] - total[left]) / (255 * size * size)
-        self.inked = shares >= INK
+        self.inked = shares >= least
 
     def phases(self) -> list[np.ndarray]:
         """The inked windows, int ``[k, 2]``, in groups that do not overlap; a group may be empty."""
@@ -343,8 +344,7 @@ def draw_page(
             log[1:] = in_pieces(strokes, page.spec, page.size, page.canvas.shape)
         if report:
             report(total, total)
-    height, width = sides or ink.shape
-    scale = max(height, width) / max(ink.shape)
-    page_renderer = renderer.on_page((height, width), scale)
+    scale = max(sides or ink.shape) / max(ink.shape)
+    page_renderer = renderer.on_page(cast(tuple[int, int], sides or ink.shape), scale)
     actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(strokes, scale))
     return Drawing(np.clip(actions, -1, 1).astype(np.float32), page_renderer)

@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from drawenv.compiled import compiled
+
 CORNER = np.deg2rad(45)  # where a path turns by more within its pen's width, a curve ends
 
 
@@ -85,42 +87,74 @@ def _fit(path: np.ndarray, tolerance: float, start=None, end=None) -> list[np.nd
     if len(path) < 3:
         return [_line(path[0], path[-1])]
 
-    def direction(points: np.ndarray) -> np.ndarray:
-        way = points[min(len(points) - 1, 4)] - points[0]
+    def direction(way: np.ndarray) -> np.ndarray:
         return way / max(float(np.hypot(*way)), 1e-9)
 
-    u = direction(path) if start is None else start / max(float(np.hypot(*start)), 1e-9)
-    v = direction(path[::-1]) if end is None else end / max(float(np.hypot(*end)), 1e-9)
-    along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    t = along / max(along[-1], 1e-9)
-    curve, error = _line(path[0], path[-1]), np.inf
-    for _ in range(4):
-        weights = bernstein(t)
-        base = (weights[:, :2].sum(1)[:, None] * path[0]) + (weights[:, 2:].sum(1)[:, None] * path[-1])
-        a, b = weights[:, 1:2] * u, weights[:, 2:3] * v
-        system = np.array([[(a * a).sum(), (a * b).sum()], [(a * b).sum(), (b * b).sum()]])
-        right = np.array([(a * (path - base)).sum(), (b * (path - base)).sum()])
-        chord = max(float(np.hypot(*(path[-1] - path[0]))), along[-1] / 3)
-        try:
-            alpha, beta = np.linalg.solve(system + 1e-9 * np.eye(2), right)
-        except np.linalg.LinAlgError:
-            alpha = beta = chord / 3
-        if not (1e-3 < alpha < 4 * chord and 1e-3 < beta < 4 * chord):
-            alpha = beta = chord / 3
-        curve = np.stack([path[0], path[0] + alpha * u, path[-1] + beta * v, path[-1]])
-        away = weights @ curve - path
-        error = float(np.hypot(*away.T).max())
-        if error <= tolerance:
-            return [curve]
-        # One step of Newton's method for each point's place along the curve.
-        first = 3 * bernstein_2(t) @ np.diff(curve, axis=0)
-        second = 6 * np.stack([1 - t, t], 1) @ np.diff(curve, 2, axis=0)
-        slope = (first * first).sum(1) + (away * second).sum(1)
-        t = t - np.where(np.abs(slope) > 1e-9, (away * first).sum(1) / np.where(slope == 0, 1, slope), 0)
-        t = np.maximum.accumulate(t.clip(0, 1))
-    k = int(np.clip(np.hypot(*away.T).argmax(), 2, len(path) - 3)) if len(path) > 5 else len(path) // 2
+    near = min(len(path) - 1, 4)
+    u = direction(path[near] - path[0] if start is None else start)
+    v = direction(path[-1 - near] - path[-1] if end is None else end)
+    curve, error, k = _fitted(np.ascontiguousarray(path, np.float64), u, v, tolerance)
+    if error <= tolerance:
+        return [curve]
+    k = int(np.clip(k, 2, len(path) - 3)) if len(path) > 5 else len(path) // 2
     way = path[min(k + 3, len(path) - 1)] - path[max(k - 3, 0)]
     return _fit(path[: k + 1], tolerance, u, -way) + _fit(path[k:], tolerance, way, v)
+
+
+@compiled
+def _fitted(path, u, v, tolerance):
+    """The curve from end to end of a path [n, 2] that leaves them in directions u and v and is nearest to it:
+    its points [4, 2], how far from it the path is, and where it is so far.
+    """
+    n = len(path)
+    t = np.zeros(n)  # where on the curve each point is: as far along as the path is long, at first
+    for i in range(1, n):
+        t[i] = t[i - 1] + np.hypot(path[i, 0] - path[i - 1, 0], path[i, 1] - path[i - 1, 1])
+    length = t[-1]
+    t /= max(length, 1e-9)
+    chord = max(np.hypot(path[-1, 0] - path[0, 0], path[-1, 1] - path[0, 1]), length / 3)
+    both, away = u[0] * v[0] + u[1] * v[1], np.empty((n, 2))
+    curve, far, farthest = np.empty((4, 2)), 0.0, 0
+    for _ in range(4):
+        uu, uv, vv, up, vp = 1e-9, 0.0, 1e-9, 0.0, 0.0  # sums of the least squares
+        for i in range(n):
+            r = 1 - t[i]
+            one, two = 3 * t[i] * r**2, 3 * t[i] ** 2 * r
+            start, end = r**3 + one, two + t[i] ** 3
+            x = path[i, 0] - start * path[0, 0] - end * path[-1, 0]
+            y = path[i, 1] - start * path[0, 1] - end * path[-1, 1]
+            uu, uv, vv = uu + one * one, uv + one * two * both, vv + two * two
+            up, vp = up + one * (u[0] * x + u[1] * y), vp + two * (v[0] * x + v[1] * y)
+        under = uu * vv - uv * uv
+        a = b = chord / 3
+        if under > 0:
+            a, b = (vv * up - uv * vp) / under, (uu * vp - uv * up) / under
+        if not (1e-3 < a < 4 * chord and 1e-3 < b < 4 * chord):
+            a = b = chord / 3
+        curve[0], curve[1], curve[2], curve[3] = path[0], path[0] + a * u, path[-1] + b * v, path[-1]
+        far = 0.0
+        for i in range(n):
+            r = 1 - t[i]
+            for d in range(2):
+                on = r**3 * curve[0, d] + 3 * t[i] * r**2 * curve[1, d]
+                away[i, d] = on + 3 * t[i] ** 2 * r * curve[2, d] + t[i] ** 3 * curve[3, d] - path[i, d]
+            apart = np.hypot(away[i, 0], away[i, 1])
+            if apart > far:
+                far, farthest = apart, i
+        if far <= tolerance:
+            break
+        # One step of Newton's method for each point's place along the curve; they stay in order.
+        for i in range(n):
+            r, slope, move = 1 - t[i], 0.0, 0.0
+            for d in range(2):
+                p, q, s = curve[1, d] - curve[0, d], curve[2, d] - curve[1, d], curve[3, d] - curve[2, d]
+                first = 3 * (r**2 * p + 2 * t[i] * r * q + t[i] ** 2 * s)
+                second = 6 * (r * (q - p) + t[i] * (s - q))
+                slope, move = slope + first**2 + away[i, d] * second, move + away[i, d] * first
+            if abs(slope) > 1e-9:
+                t[i] -= move / slope
+            t[i] = min(max(t[i], t[i - 1] if i else 0.0), 1.0)
+    return curve, far, farthest
 
 
 def bernstein_2(t: np.ndarray) -> np.ndarray:

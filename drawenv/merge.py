@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein_2
-from drawenv.middle_lines import BEND
-from drawenv.renderers.bezier_gradient import page_gradient, page_ink
+from drawenv.pairing import BEND
+from drawenv.renderers.bezier_gradient import Crops, page_gradient
 from drawenv.settle import descended, moved_curves, poorest
 
 REACH = 3.0  # of their mean width: no further apart are the ends of two strokes that may be one
-CHORDS = 16  # of each: strokes get long
 TRIED = 16  # steps down the gradient before one stroke is compared with two
 HOPELESS = 8  # prices: what is worse by so much before these steps is not tried
 MOVED = 25  # steps of all strokes at once, after each round
@@ -40,14 +37,14 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | 
     low[6], high[6] = (0.5, 64) if width is None else (width, width)
 
     def cost(curves: np.ndarray) -> float:
-        return page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)[0] + price * len(curves)
+        return page_gradient(curves, np.arange(len(curves)), target)[0] + price * len(curves)
 
     best, least = curves, cost(curves)
     for turn in range(ROUNDS):
         curves = _worth(curves, target, price)
         before = len(curves)
         curves = _merged_once(curves, target, price, low, high)
-        curves = moved_curves(curves, low, high, target, MOVED, CHORDS)
+        curves = moved_curves(curves, low, high, target, MOVED)
         now = cost(curves)
         if now < least:
             best, least = curves, now
@@ -59,7 +56,7 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | 
 def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
     """Curves without those that save less than their price."""
     while len(curves):
-        _, _, saved = page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)
+        _, _, saved = page_gradient(curves, np.arange(len(curves)), target)
         poor = poorest(saved - price)
         if not len(poor):
             break
@@ -75,23 +72,22 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
 
     def tried(pairs: np.ndarray, ones: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pairs that are not far worse as one, ``[k, 2]``, that one, ``[k, 7]``, and how much worse."""
-        firsts = np.maximum(np.floor(tops[pairs].min(1) - NEAR), 0).astype(int)
-        lasts = np.maximum(np.ceil(bottoms[pairs].max(1) + NEAR), 0).astype(int)
+        firsts = np.floor(tops[pairs].min(1) - NEAR).astype(int)
+        lasts = np.ceil(bottoms[pairs].max(1) + NEAR).astype(int)
+        crops = Crops(target, firsts, lasts)
         around = np.hypot(*(lasts - firsts).T) / 2 + halves.max()
         near = middles.query_ball_point((firsts + lasts) / 2, around, return_sorted=True)
-        shifts, crops, apart = np.zeros((len(pairs), 7), np.float32), [], np.empty(len(pairs))
-        shifts[:, :6] = np.tile(firsts, 3)
-        for n, (pair, first, last, shift) in enumerate(zip(pairs, firsts, lasts, shifts, strict=True)):
-            rest = np.array(near[n])
-            rest = rest[((tops[rest] < last) & (bottoms[rest] > first)).all(1) & ~np.isin(rest, pair)]
-            crop = np.ascontiguousarray(target[first[1] : last[1], first[0] : last[0]])
-            crops.append((crop, page_ink(curves[rest] - shift, crop.shape, CHORDS)))
-            apart[n] = page_gradient(curves[pair] - shift, np.arange(2), *crops[n], CHORDS)[0]
+        of, rest = (
+            np.arange(len(pairs)).repeat([len(some) for some in near]),
+            np.concatenate(near).astype(int),
+        )
+        shows = ((tops[rest] < lasts[of]) & (bottoms[rest] > firsts[of])).all(1)
+        shows &= (rest[:, None] != pairs[of]).all(1)
+        crops.draw(curves[rest[shows]], of[shows])
+        apart, _ = crops.gradients(curves[pairs.ravel()], np.arange(len(pairs)), 2)
 
         def judge(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            here, owner = (values - shifts[of]).astype(np.float32)[:, None], np.zeros(1, int)
-            each = [page_gradient(one, owner, *crops[n], CHORDS) for n, one in zip(of, here, strict=True)]
-            return np.array([error for error, _, _ in each]), np.concatenate([slope for _, slope, _ in each])
+            return crops.gradients(values.astype(np.float32), of)
 
         of, ones = np.arange(len(pairs)).repeat(2), ones.reshape(-1, 7)
         some = judge(ones)[0] - apart[of] < HOPELESS * price
@@ -125,36 +121,69 @@ def _pairs(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     near = near[
         (a != b) & (np.hypot(*(ends[near[:, 0]] - ends[near[:, 1]]).T) <= REACH * (wide[a] + wide[b]) / 2)
     ]
-    pairs, ones = [], []
-    for i, j in near.tolist():
-        a, b = i // 2, j // 2
-        one, other = paths[a][:: 1 if i % 2 else -1], paths[b][:: -1 if j % 2 else 1]  # on from one to other
-        out, on = one[-1] - one[-4], other[3] - other[0]
-        if out @ on < np.cos(BEND) * np.hypot(*out) * np.hypot(*on):
-            continue
-        if (other[0] - one[-1]) @ out < 0:  # they overlap
-            one = one[: max(int(np.hypot(*(one - other[0]).T).argmin()), 2) + 1]
-        path = np.concatenate([one, other])
-        width = (lengths[a] * wide[a] + lengths[b] * wide[b]) / (lengths[a] + lengths[b])
-        pairs.append((a, b))
-        ones.append([[*_through(path, t).ravel(), width] for t in _places(one, other)])
-    return np.array(pairs, int).reshape(-1, 2), np.array(ones, np.float32).reshape(-1, 2, 7)
+    i, j = near.T
+    one = np.where((i % 2)[:, None, None], paths[i // 2], paths[i // 2, ::-1])  # on from one to other
+    other = np.where((j % 2)[:, None, None], paths[j // 2, ::-1], paths[j // 2])
+    out, on = one[:, -1] - one[:, -4], other[:, 3] - other[:, 0]
+    on_straight = (out * on).sum(1) >= np.cos(BEND) * np.hypot(*out.T) * np.hypot(*on.T)
+    near, one, other, out = near[on_straight], one[on_straight], other[on_straight], out[on_straight]
+    a, b = near.T // 2
+    width = (lengths[a] * wide[a] + lengths[b] * wide[b]) / (lengths[a] + lengths[b])
+    pairs, ones = near // 2, _as_one(one, other, ((other[:, 0] - one[:, -1]) * out).sum(1) < 0, width)
+    a, b, aside = _beside(paths, wide)
+    apart, wider = np.hypot(*aside.T), curves[a]
+    near_side, far_side = np.minimum(-wide[a], 2 * apart - wide[b]), np.maximum(wide[a], 2 * apart + wide[b])
+    middle = (near_side + far_side) / 4 / np.maximum(apart, 1e-6)  # of both together, as a share of the way
+    wider[:, :6] += np.tile(middle[:, None] * aside, 3)
+    wider[:, 6] = (far_side - near_side) / 2
+    ones = np.concatenate([ones, np.stack([curves[a], wider], 1)])
+    return np.concatenate([pairs, np.stack([a, b], 1)]), ones.astype(np.float32)
 
 
-def _places(one: np.ndarray, other: np.ndarray) -> Iterator[np.ndarray]:
-    """Where on a curve two paths ``[n, 2]`` may be that are its parts, from 0 to 1: as far along as they are
-    long; and, since parts of one curve go on as fast as they came, as their speeds say where they meet.
+def _beside(paths: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of paths ``[n, 17, 2]`` the first of which the second runs along all its way, and touches it; and
+    how far beside it that is, x and y.
     """
-    steps = np.hypot(*np.diff(np.concatenate([one[:1], one, other]), axis=0).T)
-    along = steps.cumsum()
-    yield along / max(along[-1], 1e-9)
-    before, after = len(one) * steps[len(one) - 1], len(other) * steps[len(one) + 1]
-    share = before / max(before + after, 1e-9)
-    yield np.concatenate([np.linspace(0, share, len(one)), np.linspace(share, 1, len(other))])
+    gaps = np.hypot(*np.diff(paths, axis=1).T).max(0, initial=0)  # [n]: between its points
+    reach = (wide.max(initial=0) * 2 + gaps.max(initial=0)) / 2
+    near = KDTree(paths.reshape(-1, 2)).query_ball_point(paths[:, 8], reach)
+    some = [(k // 17, b) for b, points in enumerate(near) for k in points]
+    a, b = np.unique(np.array(some, int).reshape(-1, 2), axis=0).T
+    a, b = a[a != b], b[a != b]
+    away = paths[b, ::4, None] - paths[a, None]  # [pairs, 5, 17, 2]
+    apart = np.hypot(*away.transpose(3, 0, 1, 2))
+    along = apart.min(2).max(1) < (wide[a] + wide[b] + gaps[a]) / 2
+    nearest = np.take_along_axis(away, apart.argmin(2)[..., None, None], 2)[:, :, 0]
+    return a[along], b[along], nearest[along].mean(1)
 
 
-def _through(path: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """The quadratic curve from end to end of a path ``[n, 2]`` whose points lie nearest its own at ``t``."""
-    start, middle, end = bernstein_2(t).T[..., None]
-    rest = path - start * path[0] - end * path[-1]
-    return np.stack([path[0], (middle * rest).sum(0) / max(np.square(middle).sum(), 1e-9), path[-1]])
+def _as_one(one: np.ndarray, other: np.ndarray, overlap: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Two curves for each pair of paths ``[m, 17, 2]``, float ``[m, 2, 7]``. They have the pair's outer ends
+    and lie nearest to the paths, whose places on them, from 0 to 1, are as far along as the paths are long;
+    or, since parts of one curve go on as fast as they came, as their speeds say where they meet.
+
+    Args:
+        one: paths to where the others begin.
+        other: these.
+        overlap: bool ``[m]``, of which the first one ends where it is nearest to the other's beginning.
+        width: ``[m]``.
+    """
+    each, all_ = np.arange(17), np.arange(len(one))
+    nearest = np.hypot(*(one - other[:, :1]).T).T.argmin(1)
+    last = np.where(overlap, np.maximum(nearest, 2), 16)
+    count = np.minimum(each, last[:, None])  # [m, 17]
+    path = np.concatenate([one[all_[:, None], count], other], 1)  # [m, 34, 2]: one's last point repeats
+    weight = np.concatenate([each <= last[:, None], np.ones_like(count)], 1)[..., None]
+    steps = np.hypot(*np.diff(path, axis=1).transpose(2, 0, 1))
+    along = np.concatenate([np.zeros((len(one), 1)), steps.cumsum(1)], 1)
+    before, after = (last + 1) * steps[all_, last - 1], 17 * steps[:, 17]
+    share = (before / np.maximum(before + after, 1e-9))[:, None]
+    speeds = np.concatenate([count / last[:, None] * share, share + (1 - share) * each / 16], 1)
+    ones = []
+    for t in (along / np.maximum(along[:, -1:], 1e-9), speeds):
+        start, middle, end = bernstein_2(t).transpose(1, 0, 2)[..., None]
+        rest = path - start * path[:, :1] - end * path[:, -1:]
+        square = (weight * middle**2).sum(1)
+        control = (weight * middle * rest).sum(1) / np.maximum(square, 1e-9)
+        ones.append(np.concatenate([path[:, 0], control, path[:, -1], width[:, None]], 1))
+    return np.stack(ones, 1)

@@ -1,4 +1,4 @@
-"""Middle lines of ink as a graph of branches and nodes; chains of branches are what pens drew."""
+"""Middle lines of ink as a graph of branches, and of nodes where they meet."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-from scipy.ndimage import convolve, distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, label
 from scipy.spatial import KDTree
 
-BEND = np.deg2rad(75)  # by no more than this does a pen turn where lines meet
+from drawenv.compiled import compiled
+
 STRAIGHT = np.deg2rad(25)  # so little do lines turn that cross at a small angle
-VOTE = 0.1  # radians: by so much straighter counts a turn that a piece of the drawing makes, or two
 
 
 def inkiest(ink: np.ndarray, side: int = 2_048) -> np.ndarray:
@@ -35,21 +35,6 @@ def line_width(ink: np.ndarray) -> float:
     return width if width >= 3 else min(ink[mask].sum() / 255 / (1.2 * middle.sum()), 3.0)
 
 
-def chains(mask: np.ndarray, pieces: list[np.ndarray]) -> list[tuple[np.ndarray, bool]]:
-    """The paths along which pens may have drawn some ink.
-
-    Args:
-        mask: bool ``[H, W]``, no ink at its border.
-        pieces: paths known to be drawn in one go, polylines ``[k, 2]``: they say which branches belong
-            together where lines meet.
-
-    Returns:
-        Paths ``[n, 2]``, x and y in px, their points about 1 px apart, and whether they are closed.
-    """
-    edges, nodes = cleaned(*graph_of(mask, distance_transform_edt(mask)))
-    return _chained(edges, nodes, votes_of(edges, nodes, pieces))
-
-
 @dataclass(eq=False)
 class Edge:
     """A branch of the graph from one node to another; -1 is a free end."""
@@ -66,43 +51,82 @@ class Edge:
         return self.path if end == 0 else self.path[::-1]
 
 
-def graph_of(mask: np.ndarray, depth: np.ndarray) -> tuple[list[Edge], list[tuple[np.ndarray, float]]]:
-    """The middle lines of a mask: branches, and nodes where they meet, each its place and its radius."""
+@compiled
+def _traced(alone):
+    """Paths of pixels that touch one another, rings last.
+
+    Args:
+        alone: bool [H, W], none at its border.
+
+    Returns:
+        All pixels, path after path, row and column, int64 [n, 2]; and where each path begins.
+    """
+    steps = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+    rows, columns = np.nonzero(alone)
+    pixels, starts, left, n = (
+        np.empty((len(rows), 2), np.int64),
+        np.empty(len(rows), np.int64),
+        alone.copy(),
+        0,
+    )
+    count = 0
+    for rings in (False, True):
+        for k in range(len(rows)):
+            y, x, near = rows[k], columns[k], 0
+            for dy, dx in steps:
+                near += alone[y + dy, x + dx]
+            if not left[y, x] or (near > 1 and not rings):
+                continue
+            starts[count] = n
+            count += 1
+            while left[y, x]:
+                left[y, x] = False
+                pixels[n, 0], pixels[n, 1] = y, x
+                n += 1
+                for dy, dx in steps:
+                    if left[y + dy, x + dx]:
+                        y, x = y + dy, x + dx
+                        break
+    return pixels, starts[:count]
+
+
+def graph_of(mask: np.ndarray) -> tuple[list[Edge], list[tuple[np.ndarray, float]]]:
+    """The middle lines of a mask, no ink at its border: branches, and nodes where they meet, each its place
+    and its radius.
+    """
     from skimage.morphology import skeletonize
 
     thin = skeletonize(mask)
-    around = convolve(thin.astype(np.uint8), np.ones((3, 3), np.uint8), mode="constant") - 1
-    meets = thin & (around >= 3)
+    rows = thin[:-2].astype(np.uint8) + thin[1:-1] + thin[2:]
+    meets = np.zeros_like(thin)  # with three neighbours
+    meets[1:-1, 1:-1] = thin[1:-1, 1:-1] & (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] > 3)
     clusters, count = label(meets, np.ones((3, 3)))
-    rows, columns = np.nonzero(clusters)
-    order = np.argsort(clusters[rows, columns], kind="stable")
-    cuts = np.cumsum(np.bincount(clusters[rows, columns], minlength=count + 1)[1:])[:-1]
-    nodes = zip(np.split(rows[order], cuts), np.split(columns[order], cuts), strict=True) if count else ()
-    placed = [(np.array([c.mean(), r.mean()]), float(depth[r, c].max())) for r, c in nodes]
+    pixels = np.argwhere(meets)
+    owner = clusters[tuple(pixels.T)]
+    placed = []
+    if count:
+        edge = mask.copy()  # and the paper beside it
+        for one, other in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
+            edge[one] |= mask[other]
+            edge[:, one] |= mask[:, other]
+        depth = KDTree(np.argwhere(edge & ~mask)).query(pixels)[0]
+        cuts = np.cumsum(np.bincount(owner)[1:])[:-1]
+        order = np.argsort(owner, kind="stable")
+        parts = zip(np.split(pixels[order], cuts), np.split(depth[order], cuts), strict=True)
+        placed = [(some.mean(0)[::-1], float(radii.max())) for some, radii in parts]
 
-    pixels = {(int(y), int(x)) for y, x in np.argwhere(thin & ~meets)}
-    steps = [(0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)]
-    near = {p: [q for dy, dx in steps if (q := (p[0] + dy, p[1] + dx)) in pixels] for p in pixels}
-    left, edges = set(pixels), []
-    ends = [p for p in pixels if len(near[p]) < 2]
-    for start in [*ends, *pixels]:  # what has no end is a ring
-        if start not in left:
-            continue
-        chain, at = [start], start
-        left.discard(start)
-        while following := [q for q in near[at] if q in left]:
-            at = following[0]
-            left.discard(at)
-            chain.append(at)
-        edge = Edge(np.array(chain, float)[:, ::-1])
-        for end, pixel in enumerate((chain[0], chain[-1])):
-            touched = clusters[pixel[0] - 1 : pixel[0] + 2, pixel[1] - 1 : pixel[1] + 2]
+    edges = []
+    traced, starts = _traced(thin & ~meets)
+    for chain in np.split(traced, starts[1:]) if len(starts) else ():
+        edge = Edge(chain[:, ::-1].astype(float))
+        for end, (y, x) in enumerate(chain[[0, -1]]):
+            touched = clusters[y - 1 : y + 2, x - 1 : x + 2]
             found = np.unique(touched[touched > 0])
             if len(chain) == 1 and end == 1:  # one pixel between two nodes, or beside one
                 found = found[1:]
             if len(found):
                 edge.ends[end] = int(found[0]) - 1
-        ring = len(chain) > 2 and chain[-1] in near[chain[0]] and edge.ends == [-1, -1]
+        ring = len(chain) > 2 and np.abs(chain[-1] - chain[0]).max() < 2 and edge.ends == [-1, -1]
         if ring:
             edge.path = np.concatenate([edge.path, edge.path[:1]])
         for end in (0, 1):
@@ -169,9 +193,7 @@ def _crosses(bridge: Edge, here: list, there: list, nodes: list[tuple[np.ndarray
     """Whether two lines share a bridge and then part again, both straight on."""
     sides = []
     for some in (here, there):
-        outer = [
-            _outside(edge, end, nodes[edge.ends[end]][1])[1:] for edge, end in some if edge is not bridge
-        ]
+        outer = [outside(edge, end, nodes[edge.ends[end]][1])[1:] for edge, end in some if edge is not bridge]
         if len(outer) != 2:
             return False
         sides.append(outer)
@@ -209,7 +231,7 @@ def _merge(edges: list[Edge]) -> None:
                 other[other.index((one, 1 - i))] = (one, 0)
 
 
-def _outside(edge: Edge, end: int, radius: float) -> tuple[int, np.ndarray, np.ndarray]:
+def outside(edge: Edge, end: int, radius: float) -> tuple[int, np.ndarray, np.ndarray]:
     """Where a branch leaves the blob of a node: index along ``outward``, the point, the direction there."""
     path = edge.outward(end)
     along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
@@ -220,128 +242,8 @@ def _outside(edge: Edge, end: int, radius: float) -> tuple[int, np.ndarray, np.n
     if len(part) < 3:
         way = path[last] - path[0]
     else:  # the principal direction, pointing outward
-        centred = part - part.mean(0)
-        way = np.linalg.svd(centred, full_matrices=False)[2][0]
+        x, y = (part - part.mean(0)).T
+        angle = np.arctan2(2 * (x @ y), x @ x - y @ y) / 2
+        way = np.array([np.cos(angle), np.sin(angle)])
         way = way * np.sign(way @ (part[-1] - part[0]) + 1e-9)
     return first, path[first], way / max(float(np.hypot(*way)), 1e-9)
-
-
-def votes_of(edges, nodes, pieces) -> dict[tuple[int, int, int, int], int]:
-    """How many pieces run along two branches of a node: by (edge, end, edge, end)."""
-    votes: dict[tuple[int, int, int, int], int] = defaultdict(int)
-    places = []  # edge, end, node, and where a piece must pass to run along it
-    for k, edge in enumerate(edges):
-        for end, node in enumerate(edge.ends):
-            if node >= 0:
-                radius = nodes[node][1]
-                path = edge.outward(end)
-                along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-                spot = path[np.searchsorted(along, min(2.2 * radius + 2, 0.6 * along[-1]))]
-                places.append((k, end, node, spot, max(0.7 * radius, 1.5)))
-    if not places or not len(pieces):
-        return votes
-    tree = KDTree([place[3] for place in places])
-    for piece in pieces:
-        close = tree.query_ball_point(piece, [max(place[4] for place in places)])
-        passed: dict[int, set[int]] = defaultdict(set)
-        for point, some in zip(piece, close, strict=True):
-            for n in some:
-                if np.hypot(*(places[n][3] - point)) <= places[n][4]:
-                    passed[places[n][2]].add(n)
-        for some in passed.values():
-            if len(some) == 2:
-                a, b = sorted(some)
-                votes[(*places[a][:2], *places[b][:2])] += 1
-    return votes
-
-
-def _pairs(ends: list[tuple[int, int]], edges, centre, radius, votes) -> list[tuple]:
-    """Which branches of one node are one pen's: pairs of (edge, end), each branch in one at most."""
-    ways = [_outside(edges[k], end, radius) for k, end in ends]
-    costs = []
-    for a in range(len(ends)):
-        for b in range(a + 1, len(ends)):
-            (_, p, u), (_, q, v) = ways[a], ways[b]
-            run = votes.get((*ends[a], *ends[b]), 0) + votes.get((*ends[b], *ends[a]), 0)
-            costs.append((turn(p, u, q, v) - VOTE * min(run, 2), a, b))
-    best: tuple[float, list] = (0.0, [])
-
-    def search(k: int, free: set[int], cost: float, chosen: list) -> None:
-        nonlocal best
-        if cost < best[0]:
-            best = cost, list(chosen)
-        for n in range(k, len(costs)):
-            bend, a, b = costs[n]
-            if bend < BEND and a in free and b in free:
-                search(n + 1, free - {a, b}, cost + bend - BEND, [*chosen, (ends[a], ends[b])])
-
-    if len(ends) <= 8:
-        search(0, set(range(len(ends))), 0.0, [])
-    return best[1]
-
-
-def _chained(edges, nodes, votes) -> list[tuple[np.ndarray, bool]]:
-    """Branches as pens: paths ``[n, 2]``, and whether they are closed."""
-    at: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for k, edge in enumerate(edges):
-        for end, node in enumerate(edge.ends):
-            if node >= 0:
-                at[node].append((k, end))
-    partner: dict[tuple[int, int], tuple[int, int]] = {}
-    through: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
-    for node, ends in at.items():
-        centre, radius = nodes[node]
-        for one, two in _pairs(ends, edges, centre, radius, votes):
-            partner[one], partner[two] = two, one
-            through[node].append(
-                (_outside(edges[one[0]], one[1], radius)[1], _outside(edges[two[0]], two[1], radius)[1])
-            )
-
-    def body(k: int, end: int) -> np.ndarray:
-        """A branch from one end on, without what lies in the blobs of its nodes."""
-        path = edges[k].outward(end)
-        cuts = [0, 0]
-        for side in (0, 1):
-            node = edges[k].ends[end if side == 0 else 1 - end]
-            if node >= 0:
-                cuts[side] = _outside(edges[k], end if side == 0 else 1 - end, nodes[node][1])[0]
-        path = path[cuts[0] : len(path) - cuts[1]]
-        return path if len(path) else edges[k].outward(end)[cuts[0] : cuts[0] + 1]
-
-    def tip(k: int, end: int) -> np.ndarray:
-        """Where a pen that ends at a node ends: on the line that goes through, or in the node's middle."""
-        node = edges[k].ends[end]
-        if node < 0:
-            return np.empty((0, 2))
-        centre, radius = nodes[node]
-        _, p, u = _outside(edges[k], end, radius)
-        hits = []
-        for a, b in through[node]:
-            matrix = np.stack([-u, a - b], 1)  # p - t u = a + s (b - a)
-            if abs(np.linalg.det(matrix)) > 0.2 * max(np.hypot(*(a - b)), 1e-6):
-                t, s = np.linalg.solve(matrix, a - p)
-                if 0 <= t <= 4 * radius + 4 and -0.3 <= s <= 1.3:
-                    hits.append((t, p - t * u))
-        return min(hits, key=lambda hit: hit[0])[1][None] if hits else centre[None]
-
-    pens, todo = [], {(k, 0) for k in range(len(edges))}
-    starts = [(k, e) for k in range(len(edges)) for e in (0, 1) if (k, e) not in partner]
-    for start in [*starts, *((k, 0) for k in range(len(edges)))]:
-        if (start[0], 0) not in todo:
-            continue
-        here, parts, closed = start, [tip(*start)] if start not in partner else [], False
-        while True:
-            todo.discard((here[0], 0))
-            parts.append(body(*here))
-            far = (here[0], 1 - here[1])
-            if far not in partner:
-                parts.append(tip(*far)[::-1])
-                break
-            here = partner[far]
-            if (here[0], 0) not in todo:
-                closed = here == start
-                break
-        path = np.concatenate(parts)
-        ring = len(path) > 3 and edges[start[0]].ends == [-1, -1] and (path[0] == path[-1]).all()
-        pens.append((path, closed or ring))
-    return pens

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
 from drawenv.metrics import resampled
-from drawenv.middle_lines import BEND, chains
+from drawenv.pairing import BEND, chains
 from drawenv.renderers.color import hexadecimal
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ WIDE = 8  # px: lines are traced about so wide
 SLIM = 0.5  # share of their width with which strokes are traced
 LARGEST = 2_000  # px: but no drawing is enlarged beyond this
 CORNER = 0.7  # of the narrower width: no further apart are two pens' ends where one pen turned
+
+
+@cache
+def _even(count: int) -> np.ndarray:
+    """Weights of a cubic's four points at so many places, ends included: ``[count, 4]``."""
+    return bernstein(np.linspace(0, 1, count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +56,7 @@ class Pen:
 
     def points(self, each: int = 16) -> np.ndarray:
         """The pen's path as a polyline, so many points of each curve: float32 ``[n, 2]``."""
-        parts = bernstein(np.linspace(0, 1, each)) @ self.curves  # [k, each, 2]
+        parts = _even(each) @ self.curves  # [k, each, 2]
         return np.concatenate([parts[0, :1], parts[:, 1:].reshape(-1, 2)]).astype(np.float32)
 
     @property
@@ -172,6 +179,12 @@ def _quarters() -> np.ndarray:
 QUARTERS = _quarters()  # [4, 3, 4]: a cubic curve's four points to the three of each quadratic quarter
 
 
+def in_quarters(curves: np.ndarray) -> np.ndarray:
+    """Cubic curves ``[k, 4, 2]`` as quadratic ones, four of each: ``[4 * k, 6]``."""
+    points = curves.transpose(0, 2, 1) @ QUARTERS.reshape(12, 4).T  # [k, 2, 12]
+    return points.transpose(0, 2, 1).reshape(-1, 6)
+
+
 def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
     """Pens as a drawing in quadratic curves, four for each cubic one; of the renderer's width, if it has one.
 
@@ -183,7 +196,7 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
 
     rows = [np.empty((0, 7))]
     for pen in pens:
-        strokes = np.einsum("sjc,kcd->ksjd", QUARTERS, pen.curves).reshape(-1, 6)
+        strokes = in_quarters(pen.curves)
         rows.append(np.concatenate([strokes, np.full((len(strokes), 1), pen.width)], 1))
     physical = renderer.from_curves(np.concatenate(rows).astype(np.float32))
     return Drawing(renderer.action_spec.to_action(physical).clip(-1, 1), renderer)

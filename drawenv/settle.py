@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from drawenv.pens import QUARTERS, Pen, joined
+from drawenv.pens import QUARTERS, Pen, in_quarters, joined
 from drawenv.renderers import BezierRenderer, Renderer
-from drawenv.renderers.bezier_gradient import CHORDS, page_gradient
+from drawenv.renderers.bezier_gradient import page_gradient
 
 STEPS = 100  # down the gradient
 STEP = 0.3  # px: of each, at first
@@ -82,14 +82,14 @@ class Splines:
 
     def strokes(self) -> np.ndarray:
         """The curves in quadratic quarters with their widths, float32 ``[4 * k, 7]``."""
-        quarters = np.einsum("sjc,kcd->ksjd", QUARTERS, self.curves()).reshape(-1, 6)
+        quarters = in_quarters(self.curves())
         widths = self.widths[self.owner].repeat(4)
         return np.concatenate([quarters, widths[:, None]], 1).astype(np.float32)
 
     def gradient(self, by_stroke: np.ndarray) -> np.ndarray:
         """A gradient by ``strokes`` as one by ``values``."""
-        by_curve = np.einsum("sjc,ksjd->ckd", QUARTERS, by_stroke[:, :6].reshape(-1, 4, 3, 2))
-        start, out, into, end = by_curve
+        by_point = by_stroke[:, :6].reshape(-1, 12, 2).transpose(0, 2, 1) @ QUARTERS.reshape(12, 4)
+        start, out, into, end = by_point.transpose(2, 0, 1)
         away, back = self.factors
         points = np.zeros((self.count, 2))
         for index, part in zip(self.index, (start + out, end + into, away * out, back * into), strict=True):
@@ -161,7 +161,6 @@ def _moved(pens: Sequence[Pen], target: np.ndarray, widths: bool, steps: int) ->
 
 def moved_curves(
     curves: np.ndarray, low: np.ndarray, high: np.ndarray, target: np.ndarray, steps: int,
-    chords: int = CHORDS,
 ) -> np.ndarray:  # fmt: skip
     """Curves of ink, each for itself but all at once, moved so that they show a picture better.
 
@@ -171,7 +170,6 @@ def moved_curves(
         high: likewise.
         target: the picture, float32 ``[H, W]`` in [0, 1].
         steps: down the gradient.
-        chords: see ``page_gradient``.
 
     Returns:
         The best curves met, likewise; never worse than ``curves``.
@@ -179,7 +177,7 @@ def moved_curves(
     each = np.arange(len(curves))
 
     def judge(values: np.ndarray) -> tuple[float, np.ndarray]:
-        error, gradient, _ = page_gradient(values.astype(np.float32), each, target, None, chords)
+        error, gradient, _ = page_gradient(values.astype(np.float32), each, target)
         return error, gradient
 
     return descended(curves.astype(np.float64), low, high, judge, steps)[0].astype(np.float32)

@@ -10,8 +10,8 @@ from agents.imagine import imagine_page, in_pieces
 from agents.page import Page, draw_page
 from drawenv import BezierRenderer
 from drawenv.curves import blossom
-from drawenv.merge import CHORDS, merged
-from drawenv.renderers.bezier_gradient import page_gradient, page_ink
+from drawenv.merge import merged
+from drawenv.renderers.bezier_gradient import Crops, page_gradient
 
 SIDES = (160, 200)
 RENDERER = BezierRenderer(None)
@@ -32,8 +32,14 @@ def pieces(points, width, count, rng=None):
     return rows.astype(np.float32)
 
 
+def page_ink(curves, sides):
+    crop = Crops(np.zeros(sides, np.float32), np.zeros((1, 2), int), np.array([sides[::-1]]))
+    crop.draw(curves, np.zeros(len(curves), int))
+    return crop.ink.reshape(sides)
+
+
 def cost(curves, target, price):
-    return page_gradient(curves, np.arange(len(curves)), target, None, CHORDS)[0] + price * len(curves)
+    return page_gradient(curves, np.arange(len(curves)), target)[0] + price * len(curves)
 
 
 BOW = [[20, 100], [90, 40], [180, 110]]
@@ -41,10 +47,23 @@ BOW = [[20, 100], [90, 40], [180, 110]]
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_curve_in_pieces_becomes_one(rng, count):
-    target = page_ink(pieces(BOW, 4, 1), SIDES, 64)
+    target = page_ink(pieces(BOW, 4, 1), SIDES)
     made = merged(pieces(BOW, 4, count, rng), target, 4.0)
     assert len(made) == 1 and cost(made, target, 0.0) < 0.01 * np.square(target).sum()
     assert made[0, 6] == pytest.approx(4, abs=0.3)
+
+
+def test_two_strokes_side_by_side_become_one_as_wide_as_both(rng):
+    target = page_ink(pieces(BOW, 5, 1), SIDES)
+    halves = np.concatenate([pieces(BOW, 2.5, 1), pieces(BOW, 2.5, 2)])
+    halves[0, 1:6:2] -= 1.25
+    halves[1:, 1:6:2] += 1.25
+    for some in (halves, halves[:2]):  # the second side whole, or half
+        made = merged(some, target, 4.0)
+        assert len(made) == 1 and made[0, 6] == pytest.approx(5, abs=0.3)
+        assert cost(made, target, 0.0) < 0.01 * np.square(target).sum()
+    apart = halves + np.float32([0, 9, 0, 9, 0, 9, 0]) * np.float32([0, 1, 1])[:, None]
+    assert len(merged(apart, page_ink(apart, SIDES), 4.0)) == 2
 
 
 def test_corners_gaps_and_crossings_stay(rng):
@@ -82,6 +101,25 @@ def real(x, y):
     return torch.from_numpy(canvas) / 255
 
 
+def test_crops_give_what_pages_give(rng):
+    """Curves on parts of a page, which may end at its edge, and on the ink of other ones."""
+    curves = np.concatenate([rng.uniform(0, 160, (30, 6)), rng.uniform(1, 8, (30, 1))], 1).astype(np.float32)
+    page = rng.random(SIDES, np.float32)
+    corners, ends = np.array([[-5, 20], [40, 30], [120, 90]]), np.array([[60, 90], [90, 99], [230, 200]])
+    crops, of = Crops(page, corners, ends), np.repeat([0, 2], [6, 8])
+    crops.draw(curves[:14], of)
+    errors, gradient = crops.gradients(curves[14:20], np.array([2, 0, 1]), 2)
+    for n, k in enumerate((2, 0, 1)):
+        (left, top), (right, bottom) = np.clip(corners[k], 0, None), ends[k]
+        part = np.ascontiguousarray(page[top:bottom, left:right])
+        shift = np.float32([left, top] * 3 + [0])
+        before = page_ink(curves[:14][of == k] - shift, part.shape)
+        own = slice(14 + 2 * n, 16 + 2 * n)
+        error, by_curve, _ = page_gradient(curves[own] - shift, np.arange(2), part, before)
+        assert errors[n] == pytest.approx(error)
+        np.testing.assert_allclose(gradient[2 * n : 2 * n + 2], by_curve, atol=1e-4)
+
+
 def test_strokes_longer_than_a_window_are_imagined_in_pieces(rng):
     page = RENDERER.on_page(SIDES)
     strokes = np.array([[5, 150, 90, -120, 195, 140, 4.5], [30, 30, 31, 30, 32, 31, 2]], np.float32)
@@ -97,7 +135,7 @@ def test_a_page_is_merged_over_its_windows():
     """A line through three windows, drawn by each for itself, is one stroke; one pass leaves it as it is."""
     ink = np.zeros((64, 192), np.uint8)
     ink[30:34, 4:188] = 255
-    piece = np.array([0, 32, 32, 32, 64, 32, 4.0], np.float32)
+    piece = np.array([2, 32, 32, 32, 62, 32, 4.0], np.float32)
 
     def choose(targets, before, old, last):
         actions = np.tile(RENDERER.action_spec.to_action(piece), (len(targets), 1, 1))

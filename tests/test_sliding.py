@@ -97,6 +97,16 @@ def test_strokes_land_where_their_windows_are():
     assert drawing.render().shape == (100, 170) and drawing.render()[16, 30] == 255
 
 
+def test_a_dot_far_from_all_else_is_drawn_and_a_speck_is_not():
+    ink = lines(300, 300)
+    ink[100:, 100:] = 0
+    for side, drawn in ((4, True), (2, False)):
+        ink[240 : 240 + side, 250 : 250 + side] = 255
+        page = Page(ink, RENDERER)
+        assert page.inked[-3:, -3:].any() == drawn
+        ink[240:, 250:] = 0
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_page_is_what_the_drawing_shows(order, rng):
     """What windows were shown as drawn is what the drawing renders, to the rounding of a pixel."""

@@ -1,7 +1,7 @@
 // The drawer of a line picture for `drawenv demo --out page.html`: renderer, network and page.
 // What is what: drawenv/renderers/bezier.py, agents/drawer.py, agents/page.py and agents/improve.py.
 "use strict";
-const CELLS = 8, PATCH = 4, INK = 0.02, APART = 2, FLATNESS = 0.08, MAX_SEGMENTS = 64;
+const CELLS = 8, PATCH = 4, INK = 0.002, APART = 2, FLATNESS = 0.08, MAX_SEGMENTS = 64;
 const REACH = 0.05, TRIES = 16; // of small moves
 
 // ---- The renderer: one quadratic Bezier curve [x0, y0, x1, y1, x2, y2, width] in px, by max on bytes.

@@ -14,6 +14,14 @@ _MAX_SEGMENTS = 64
 _FAR = np.float32(1e9)
 
 
+@compiled
+def segments(x0, y0, x1, y1, x2, y2):
+    """How many chords draw a quadratic curve: of n none is further away than |p0 - 2 p1 + p2| / (4 n^2)."""
+    bx, by = x0 - x1 - x1 + x2, y0 - y1 - y1 + y2
+    wanted = np.sqrt(np.sqrt(bx * bx + by * by) / (4 * _FLATNESS))
+    return min(max(int(np.ceil(wanted)), 1), _MAX_SEGMENTS)
+
+
 @compiled(fastmath=True)
 def _draw_curves(canvas, rows, curves, colors, over):
     """Draw curves[k] on canvas[rows[k]].
@@ -34,15 +42,12 @@ def _draw_curves(canvas, rows, curves, colors, over):
         x0, y0, x1, y1, x2, y2, thickness = curves[n]
         radius = thickness * half
         reach = radius + one  # from a pixel's low edge to where its ink may come from
-        # A chord of a quadratic with n segments is at most |p0 - 2 p1 + p2| / (4 n^2) away.
-        bx, by = x0 - x1 - x1 + x2, y0 - y1 - y1 + y2
-        wanted = np.sqrt(np.sqrt(bx * bx + by * by) / (4 * _FLATNESS))
-        segments = min(max(int(np.ceil(wanted)), 1), _MAX_SEGMENTS)
-        step = one / np.float32(segments)
+        count = segments(x0, y0, x1, y1, x2, y2)
+        step = one / np.float32(count)
 
         # The curve's own box: only there is the scratch cleared and read.
         low_x, high_x, low_y, high_y = min(x0, x2), max(x0, x2), min(y0, y2), max(y0, y2)
-        for k in range(segments + 1):
+        for k in range(count + 1):
             t = np.float32(k) * step
             s = one - t
             x = s * s * x0 + 2 * s * t * x1 + t * t * x2
@@ -63,7 +68,7 @@ def _draw_curves(canvas, rows, curves, colors, over):
                 scratch[y - top, x] = _FAR  # its first pixel is (top, left) of the canvas
 
         # Squared distance to the nearest chord, each measured only inside its own box.
-        for k in range(segments):
+        for k in range(count):
             ax, ay = ends[k, 0], ends[k, 1]
             dx, dy = ends[k + 1, 0] - ax, ends[k + 1, 1] - ay
             length2 = dx * dx + dy * dy
