@@ -25,6 +25,7 @@ SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
+TIMES = 3  # that a page is cleaned at most
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
 
 
@@ -79,9 +80,20 @@ def full(ink: np.ndarray) -> np.ndarray:
     return (np.clip(page / _level(page, *_paper(page)), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-@torch.no_grad()
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
-    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise."""
+    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
+    cleaned again until it stays as it is: the ink of a faint one is full by then.
+    """
+    for _ in range(TIMES):
+        before, ink = ink, _cleaned(network, ink)
+        if ink is before:
+            break
+    return ink
+
+
+@torch.no_grad()
+def _cleaned(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
+    """``clean``, once; a page that is clean is given back itself."""
     device, out, level = next(network.parameters()).device, np.empty_like(ink), None
     side = TILE
     if max(ink.shape) > TILE:  # the inkiest part tells for all

@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, label
-from scipy.spatial import KDTree
 
 from drawenv.compiled import compiled
 
@@ -90,6 +89,30 @@ def _traced(alone):
     return pixels, starts[:count]
 
 
+@compiled
+def _depths(mask, pixels):
+    """How far from pixels int64 [n, 2], row and column, of a mask, none at whose border are, the nearest one
+    outside is: float64 [n].
+    """
+    depths = np.empty(len(pixels))
+    for n in range(len(pixels)):
+        (y, x), square, away = pixels[n], mask.size, 0
+        while away * away < square:  # squares around it: no pixel of one is nearer than its sides
+            away += 1
+            top, bottom = max(y - away, 0), min(y + away, mask.shape[0] - 1)
+            left, right = max(x - away, 0), min(x + away, mask.shape[1] - 1)
+            for k in range(left, right + 1):
+                for at in (top, bottom):
+                    if not mask[at, k]:
+                        square = min(square, (at - y) ** 2 + (k - x) ** 2)
+            for k in range(top, bottom + 1):
+                for at in (left, right):
+                    if not mask[k, at]:
+                        square = min(square, (k - y) ** 2 + (at - x) ** 2)
+        depths[n] = np.sqrt(square)
+    return depths
+
+
 def graph_of(mask: np.ndarray) -> tuple[list[Edge], list[tuple[np.ndarray, float]]]:
     """The middle lines of a mask, no ink at its border: branches, and nodes where they meet, each its place
     and its radius.
@@ -105,11 +128,7 @@ def graph_of(mask: np.ndarray) -> tuple[list[Edge], list[tuple[np.ndarray, float
     owner = clusters[tuple(pixels.T)]
     placed = []
     if count:
-        edge = mask.copy()  # and the paper beside it
-        for one, other in ((slice(1, None), slice(-1)), (slice(-1), slice(1, None))):
-            edge[one] |= mask[other]
-            edge[:, one] |= mask[:, other]
-        depth = KDTree(np.argwhere(edge & ~mask)).query(pixels)[0]
+        depth = _depths(mask, pixels)
         cuts = np.cumsum(np.bincount(owner)[1:])[:-1]
         order = np.argsort(owner, kind="stable")
         parts = zip(np.split(pixels[order], cuts), np.split(depth[order], cuts), strict=True)

@@ -145,11 +145,14 @@ def agent_rows(seconds: float, recipe_name: str, rng, device) -> list[dict]:
 
 
 def page_rows(seconds: float, side: int, device) -> list[dict]:
-    """Large pictures: the time must grow with the number of windows, no faster."""
+    """Large pictures: the time must grow with the number of windows, no faster; and all that draw.py does."""
     import numpy as np
 
     from agents import Drawer
-    from agents.draw import draw_any_size
+    from agents.draw import EFFORT, draw_any_size
+    from drawenv import BezierRenderer
+    from drawenv.pens import pens_of_ink
+    from drawenv.settle import settled
     from drawenv.targets.pictures import read_picture
 
     drawer = Drawer.from_pretrained("sketch-10", device)
@@ -163,8 +166,18 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
         times.append(median_time(functools.partial(draw_any_size, drawer, ink, scale=1.0), seconds))
     refined = median_time(functools.partial(draw_any_size, drawer, small, 0, 50, 1.0), seconds)
     speeds = [n / t for n, t in zip(counts, times, strict=True)]
+    lines, page = Drawer.from_pretrained("lines", device), BezierRenderer(None).on_page(small.shape)
+    drawn = median_time(lambda: draw_any_size(lines, small, EFFORT).to_svg(), seconds)
+    skeleton = median_time(lambda: settled(pens_of_ink(small), small, page), seconds)
     what = f"a {side}x{side} page of {counts[0]} windows"
     return [
+        row(
+            f"a {side}x{side} page to SVG, by lines",
+            "pages/s",
+            1 / drawn,
+            "its skeleton's pens",
+            1 / skeleton,
+        ),
         row(what, "windows/s", speeds[0], "a page nine times as large", speeds[1]),
         row(what, "pages/s", 1 / times[0], "with --refine 50", 1 / refined),
     ]

@@ -99,7 +99,17 @@ def test_ink_is_made_full_and_paper_taken_off(share):
     assert not levelled(np.zeros((40, 40), np.uint8)).any()
 
 
-def test_parts_of_a_large_page_join():
+def test_a_page_is_cleaned_until_it_stays(monkeypatch):
+    """Here a pass halves the ink until there is so little; the third is the last in any case."""
+    left = [255, 127, 63, 31]
+    monkeypatch.setattr("agents.clean._cleaned", lambda least, ink: ink if ink.max() == least else ink // 2)
+    for passes, least in enumerate(left):
+        np.testing.assert_array_equal(clean(least, page()), page() // 2**passes)
+    np.testing.assert_array_equal(clean(0, page()), page() // 8)
+
+
+def test_parts_of_a_large_page_join(monkeypatch):
+    monkeypatch.setattr("agents.clean.TIMES", 1)
     torch.manual_seed(0)
     network = CleanNetwork(4)
     torch.nn.init.normal_(network.last.weight, std=0.3)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.spatial import KDTree
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -88,6 +89,16 @@ def test_unknown_and_absent_devices():
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="there is no device 'cuda' here: --device auto"):
             prepare("cuda")
+
+
+def test_only_training_takes_the_tiniest_numbers_for_zero():
+    try:
+        for train in (True, False):
+            prepare("cpu", train=train)
+            assert bool(torch.tensor([1e-40]).mul(1).item()) != train
+        KDTree(np.concatenate([np.stack([np.zeros(400), np.arange(400)], 1), np.ones((300, 2))]))
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_a_drawer_moves():

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import resvg_py
 from PIL import Image
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from agents import Drawer, get_recipe
 from agents.autotrace import pens_of_autotrace
 from agents.evaluate import evaluate
 from drawenv import BezierRenderer, Drawing
+from drawenv.middle_lines import _depths, _traced
 from drawenv.pens import Pen, in_strokes, ink_on_paper, joined, pens_of_ink, pens_of_strokes
 from drawenv.renderers import RectangleRenderer
 from drawenv.renderers.bezier import BezierColorRenderer
@@ -248,3 +250,24 @@ def test_ink_is_told_from_paper_in_the_shade():
     ink[20:23, 10:80] = 60
     shade = np.linspace(0, 150, 96).astype(np.uint8)
     np.testing.assert_array_equal(ink_on_paper(ink + shade)[:, 12:84] > 0, ink[:, 12:84] > 0)
+
+
+def test_depths_of_ink_are_those_of_a_distance_transform(rng):
+    for share in (0.05, 0.3, 0.8):
+        smooth = gaussian_filter(rng.random((50, 70)), 2)
+        mask = np.pad(smooth > np.quantile(smooth, share), 1)
+        np.testing.assert_allclose(_depths(mask, np.argwhere(mask)), distance_transform_edt(mask)[mask])
+
+
+def test_each_pixel_of_lines_is_traced_once(rng):
+    lines = np.pad(rng.random((40, 60)) < 0.25, 1)
+    pixels, starts = _traced(lines)
+    np.testing.assert_array_equal(np.unique(pixels, axis=0), np.argwhere(lines))
+    assert len(pixels) == lines.sum()
+    for path in np.split(pixels, starts[1:]):
+        assert (np.abs(np.diff(path, axis=0)).max(1, initial=0) <= 1).all()
+    ring = np.zeros((9, 9), bool)
+    ring[2:7, 2:7] = True
+    ring[3:6, 3:6] = False
+    pixels, starts = _traced(ring)
+    assert len(starts) == 1 and np.abs(pixels[0] - pixels[-1]).max() == 1

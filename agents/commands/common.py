@@ -111,12 +111,14 @@ def fail(error: Exception) -> int:
     return 2
 
 
-def prepare(device: Device, threads: int | None = None):
+def prepare(device: Device, threads: int | None = None, train: bool = False):
     """The device to compute on, with the settings that make it fast.
 
     Args:
         device: ``auto`` takes the first of cuda, mps and cpu that is there.
         threads: of the processor; all if None.
+        train: take the tiniest numbers for 0, as networks may. Pens may not: where many points have the
+            coordinate 0, scipy would divide them for ever.
 
     Raises:
         ValueError: there is no such device.
@@ -125,7 +127,7 @@ def prepare(device: Device, threads: int | None = None):
 
     if threads:
         torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(train)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = next(n for n in there if there[n]) if device == "auto" else device
     if not there[name]:

@@ -48,7 +48,7 @@ def main(arguments: Arguments) -> None:
 
     recipe, writes = arguments.fields, processes.rank() == 0
     recipe.check()
-    device = prepare(arguments.device, arguments.threads)
+    device = prepare(arguments.device, arguments.threads, train=True)
     if writes:  # what may be wrong with the pictures is found before minutes are spent
         make_batches(recipe, arguments.seed, device)(0.0)
         held_out(recipe)

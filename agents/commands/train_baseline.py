@@ -50,7 +50,7 @@ def main(arguments: Arguments, algorithm: Algorithm) -> None:
     recipe = get_recipe(arguments.recipe)
     if recipe.stride:
         raise ValueError(f"{recipe.name} slides over pages: {algorithm.upper()} draws a picture at once")
-    device = prepare(arguments.device, arguments.threads)
+    device = prepare(arguments.device, arguments.threads, train=True)
     out = arguments.out or Path("runs") / f"{algorithm}-{recipe.name}"
     options = hyperparameters(recipe.env, algorithm, arguments.hyperparameters)
     if arguments.steps:

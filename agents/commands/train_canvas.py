@@ -145,7 +145,7 @@ def main(arguments: Arguments) -> None:
     from ..states import alone
     from ..weights import claim
 
-    recipe, device = arguments.fields, prepare(arguments.device, arguments.threads)
+    recipe, device = arguments.fields, prepare(arguments.device, arguments.threads, train=True)
     recipe.check()
     out = arguments.out or Path("runs") / recipe.name
     with alone(out):
