@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein_2
-from drawenv.pairing import BEND
+from drawenv.pens import SHARP
 from drawenv.renderers.bezier_gradient import Crops, page_gradient
 from drawenv.settle import descended, moved_curves, poorest
 
@@ -125,7 +125,7 @@ def _pairs(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     one = np.where((i % 2)[:, None, None], paths[i // 2], paths[i // 2, ::-1])  # on from one to other
     other = np.where((j % 2)[:, None, None], paths[j // 2, ::-1], paths[j // 2])
     out, on = one[:, -1] - one[:, -4], other[:, 3] - other[:, 0]
-    on_straight = (out * on).sum(1) >= np.cos(BEND) * np.hypot(*out.T) * np.hypot(*on.T)
+    on_straight = (out * on).sum(1) >= np.cos(SHARP) * np.hypot(*out.T) * np.hypot(*on.T)
     near, one, other, out = near[on_straight], one[on_straight], other[on_straight], out[on_straight]
     a, b = near.T // 2
     width = (lengths[a] * wide[a] + lengths[b] * wide[b]) / (lengths[a] + lengths[b])

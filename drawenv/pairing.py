@@ -7,10 +7,13 @@ from collections import defaultdict
 import numpy as np
 from scipy.spatial import KDTree
 
+from drawenv.compiled import compiled
 from drawenv.middle_lines import cleaned, graph_of, outside, turn
 
-BEND = np.deg2rad(75)  # by no more than this does a pen turn where lines meet
+BEND = np.deg2rad(95)  # by no more than this does a pen turn where lines meet
 VOTE = 0.1  # radians: by so much straighter counts a turn that a piece of the drawing makes, or two
+REACH = 25, 6.0  # of the radius of where they meet, and px: so far is seen how lines bend
+ODD = 1.0  # radians: if they bend differently by more than this it is as if by this
 
 
 def chains(mask: np.ndarray, pieces: list[np.ndarray]) -> list[tuple[np.ndarray, bool]]:
@@ -57,16 +60,50 @@ def votes_of(edges, nodes, pieces) -> dict[tuple[int, int, int, int], int]:
     return votes
 
 
+@compiled
+def _bending(path, first, way, reach):
+    """By how much a path [n, 2] turns within so many px from its point ``first`` on, where it goes along
+    ``way``: radians, of the parabola nearest to it; 0 of paths too short to tell.
+    """
+    sums, moments, along = np.zeros(5), np.zeros(3), 0.0
+    for i in range(first, len(path)):
+        if i > first:
+            along += np.hypot(path[i, 0] - path[i - 1, 0], path[i, 1] - path[i - 1, 1])
+        if along > reach:
+            break
+        right, down = (path[i, 0] - path[first, 0]) / reach, (path[i, 1] - path[first, 1]) / reach
+        x, y = right * way[0] + down * way[1], down * way[0] - right * way[1]
+        for k in range(5):
+            sums[k] += x**k
+        for k in range(3):
+            moments[k] += y * x**k
+    if sums[0] < 6:
+        return 0.0
+    a, b, c, d, e = sums
+    p, q, r = moments
+    under = a * (c * e - d * d) - b * (b * e - c * d) + c * (b * d - c * c)
+    if abs(under) < 1e-12:
+        return 0.0
+    slope = (a * (q * e - d * r) - p * (b * e - c * d) + c * (b * r - q * c)) / under
+    bent = (a * (c * r - q * d) - b * (b * r - q * c) + p * (b * d - c * c)) / under
+    return 2 * bent / (1 + slope**2) ** 1.5
+
+
 def _pairs(ends: list[tuple[int, int]], ways, votes) -> list[tuple]:
     """Which branches of one node are one pen's: pairs of (edge, end), each branch in one at most; ``ways`` is
-    what ``_outside`` says of each.
+    what ``outside`` says of each, and ``_bending``.
+
+    As many are paired as turn little enough, of those the ones that turn least and go on bending: a wheel
+    does not become the road that it touches.
     """
     costs = []
     for a in range(len(ends)):
         for b in range(a + 1, len(ends)):
-            (_, p, u), (_, q, v) = ways[ends[a]], ways[ends[b]]
+            (_, p, u, bend), (_, q, v, other) = ways[ends[a]], ways[ends[b]]
             run = votes.get((*ends[a], *ends[b]), 0) + votes.get((*ends[b], *ends[a]), 0)
-            costs.append((turn(p, u, q, v) - VOTE * min(run, 2), a, b))
+            turns = turn(p, u, q, v) - VOTE * min(run, 2)
+            if turns < BEND:
+                costs.append((turns + min(abs(bend + other), ODD) - BEND - ODD, a, b))
     best: tuple[float, list] = (0.0, [])
 
     def search(k: int, free: set[int], cost: float, chosen: list) -> None:
@@ -74,9 +111,9 @@ def _pairs(ends: list[tuple[int, int]], ways, votes) -> list[tuple]:
         if cost < best[0]:
             best = cost, list(chosen)
         for n in range(k, len(costs)):
-            bend, a, b = costs[n]
-            if bend < BEND and a in free and b in free:
-                search(n + 1, free - {a, b}, cost + bend - BEND, [*chosen, (ends[a], ends[b])])
+            more, a, b = costs[n]
+            if a in free and b in free:
+                search(n + 1, free - {a, b}, cost + more, [*chosen, (ends[a], ends[b])])
 
     if len(ends) <= 8:
         search(0, set(range(len(ends))), 0.0, [])
@@ -90,7 +127,13 @@ def _chained(edges, nodes, votes) -> list[tuple[np.ndarray, bool]]:
         for end, node in enumerate(edge.ends):
             if node >= 0:
                 at[node].append((k, end))
-    ways = {(k, end): outside(edges[k], end, nodes[node][1]) for node, some in at.items() for k, end in some}
+    ways = {}
+    for node, ends in at.items():
+        for k, end in ends:
+            radius = nodes[node][1]
+            first, place, way = outside(edges[k], end, radius)
+            bends = _bending(edges[k].outward(end), first, way, REACH[0] * radius + REACH[1])
+            ways[k, end] = first, place, way, bends
     partner: dict[tuple[int, int], tuple[int, int]] = {}
     through: dict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     for node, ends in at.items():
@@ -110,7 +153,7 @@ def _chained(edges, nodes, votes) -> list[tuple[np.ndarray, bool]]:
         if node < 0:
             return np.empty((0, 2))
         centre, radius = nodes[node]
-        _, p, u = ways[k, end]
+        _, p, u, _ = ways[k, end]
         hits = []
         for a, b in through[node]:
             matrix = np.stack([-u, a - b], 1)  # p - t u = a + s (b - a)

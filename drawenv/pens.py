@@ -18,7 +18,7 @@ from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
 from drawenv.metrics import resampled
-from drawenv.pairing import BEND, chains
+from drawenv.pairing import chains
 from drawenv.renderers.color import hexadecimal
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 WIDE = 8  # px: lines are traced about so wide
 SLIM = 0.5  # share of their width with which strokes are traced
 LARGEST = 2_000  # px: but no drawing is enlarged beyond this
+SHARP = np.deg2rad(75)  # a turn by more is a corner
 CORNER = 0.7  # of the narrower width: no further apart are two pens' ends where one pen turned
 
 
@@ -134,7 +135,7 @@ def joined(pens: Sequence[Pen]) -> list[Pen]:
                 continue
             if a == b and pens[a].length < 4 * wide:
                 continue
-            turns = _out_of(paths[a], first, wide) @ _out_of(paths[b], second, wide) > -np.cos(BEND)
+            turns = _out_of(paths[a], first, wide) @ _out_of(paths[b], second, wide) > -np.cos(SHARP)
             if turns and apart > CORNER * narrow:
                 continue
             middle = (places[i] + places[j]) / 2
