@@ -62,7 +62,7 @@ results: setup
 	$(EVALUATE) sketch-10 --effort 2 --pens --out results/sketch-10-effort.json
 	$(EVALUATE) sketch-10 --effort 2 --refine 50 --out results/sketch-10-effort-refined.json
 	$(EVALUATE) sketch-10 --effort 2 --price 2 --pens --out results/sketch-10-price.json
-	$(EVALUATE) sketch-10 --effort 2 --price 3.5 --pens --out results/sketch-10-price-3.5.json
+	$(EVALUATE) sketch-10 --effort 2 --price 3.6 --pens --out results/sketch-10-price-3.6.json
 	$(EVALUATE) sketch-10 --agent skeleton --pens --out results/sketch-10-skeleton.json
 	$(EVALUATE) sketch-10 --strokes 4 --out results/sketch-10-four.json
 	$(EVALUATE) lines --effort 2 --pens --out results/lines-sketches.json

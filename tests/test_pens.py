@@ -88,6 +88,20 @@ def test_of_three_branches_two_are_one_pen():
     assert max(np.abs(found[0].points() - p).sum(1).min() for p in bent) < 1.5
 
 
+@pytest.mark.parametrize("road", [[[64, 104], [125, 104]], [[10, 104], [64, 104]]])
+def test_a_wheel_does_not_become_the_road(road):
+    """Where they touch each branch goes on as straight as any other, but they bend differently."""
+    wheel, line = pens(*(arc(start, start + 95, (64, 64), 40) for start in (0, 90, 180, 270)), road)
+    assert wheel.closed and not line.closed and off_line(line, *road) < 0.6
+
+
+def test_a_head_of_an_arrow_is_one_pen():
+    found = pens([[32, 8], [32, 56]], [[32, 8], [18, 22]], [[32, 8], [46, 22]])
+    shaft, head = sorted(found, key=lambda pen: np.ptp(pen.points()[:, 0]))
+    assert len(found) == 2 and off_line(shaft, (32, 8), (32, 56)) < 0.6
+    np.testing.assert_allclose(np.sort(ends(head)[:, 0]), [18, 46], atol=1)
+
+
 def test_no_stubs():
     """Lines of several widths on top of one another, with rough ends."""
     rng = np.random.default_rng(0)
