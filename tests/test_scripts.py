@@ -227,7 +227,7 @@ def test_reference_and_benchmark(tmp_path):
     assert result["mse_drawer_effort_2_refine_50"] <= result["mse_drawer_effort_2"] <= result["mse_drawer"]
     script("benchmark", "--preset", "debug", "--out", tmp_path / "b.json")
     rows = json.loads((tmp_path / "b.json").read_text())["rows"]
-    assert len(rows) == 15 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
+    assert len(rows) == 16 and all(r["value"] > 0 and r["ratio"] > 0 for r in rows)
 
 
 @pytest.mark.parametrize(
