@@ -77,10 +77,8 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
         crops = Crops(target, firsts, lasts)
         around = np.hypot(*(lasts - firsts).T) / 2 + halves.max()
         near = middles.query_ball_point((firsts + lasts) / 2, around, return_sorted=True)
-        of, rest = (
-            np.arange(len(pairs)).repeat([len(some) for some in near]),
-            np.concatenate(near).astype(int),
-        )
+        of = np.arange(len(pairs)).repeat([len(some) for some in near])
+        rest = np.concatenate(near).astype(int)
         shows = ((tops[rest] < lasts[of]) & (bottoms[rest] > firsts[of])).all(1)
         shows &= (rest[:, None] != pairs[of]).all(1)
         crops.draw(curves[rest[shows]], of[shows])
@@ -146,15 +144,22 @@ def _beside(paths: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     gaps = np.hypot(*np.diff(paths, axis=1).T).max(0, initial=0)  # [n]: between its points
     reach = (wide.max(initial=0) * 2 + gaps.max(initial=0)) / 2
-    near = KDTree(paths.reshape(-1, 2)).query_ball_point(paths[:, 8], reach)
-    some = [(k // 17, b) for b, points in enumerate(near) for k in points]
-    a, b = np.unique(np.array(some, int).reshape(-1, 2), axis=0).T
-    a, b = a[a != b], b[a != b]
-    away = paths[b, ::4, None] - paths[a, None]  # [pairs, 5, 17, 2]
-    apart = np.hypot(*away.transpose(3, 0, 1, 2))
-    along = apart.min(2).max(1) < (wide[a] + wide[b] + gaps[a]) / 2
-    nearest = np.take_along_axis(away, apart.argmin(2)[..., None, None], 2)[:, :, 0]
-    return a[along], b[along], nearest[along].mean(1)
+    points, found = KDTree(paths.reshape(-1, 2)), []
+    for start in range(0, len(paths), CHUNK):
+        near = points.query_ball_point(paths[start : start + CHUNK, 8], reach)
+        some = [(k // 17, start + b) for b, close in enumerate(near) for k in close]
+        a, b = np.unique(np.array(some, int), axis=0).T  # each is near itself
+        a, b = a[a != b], b[a != b]
+        away = paths[b, ::4, None] - paths[a, None]  # [pairs, 5, 17, 2]
+        apart = np.hypot(*away.transpose(3, 0, 1, 2))
+        along = apart.min(2).max(1) < (wide[a] + wide[b] + gaps[a]) / 2
+        nearest = np.take_along_axis(away, apart.argmin(2)[..., None, None], 2)[:, :, 0]
+        found.append((a[along], b[along], nearest[along].mean(1)))
+    if not found:
+        return np.empty(0, int), np.empty(0, int), np.empty((0, 2))
+    a, b, aside = map(np.concatenate, zip(*found, strict=True))
+    order = np.lexsort((b, a))
+    return a[order], b[order], aside[order]
 
 
 def _as_one(one: np.ndarray, other: np.ndarray, overlap: np.ndarray, width: np.ndarray) -> np.ndarray:

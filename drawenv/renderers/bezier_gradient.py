@@ -48,10 +48,8 @@ def _gradient(curves, pens, target, before, best, gradient, saved):
         radius, chords = thickness * half, segments(x0, y0, x1, y1, x2, y2)
         each = one / np.float32(chords)
         far = radius + half  # from here on there is no ink
-        ex, ey = (
-            2 * each**2 * (x0 - x1 - x1 + x2),
-            2 * each**2 * (y0 - y1 - y1 + y2),
-        )  # the next chord less one
+        # Each chord is by so much larger than the one before.
+        ex, ey = 2 * each**2 * (x0 - x1 - x1 + x2), 2 * each**2 * (y0 - y1 - y1 + y2)
         ax, ay = x0, y0
         for k in range(chords):
             t = np.float32(k + 1) * each
