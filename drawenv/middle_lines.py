@@ -62,13 +62,9 @@ def _traced(alone):
     """
     steps = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
     rows, columns = np.nonzero(alone)
-    pixels, starts, left, n = (
-        np.empty((len(rows), 2), np.int64),
-        np.empty(len(rows), np.int64),
-        alone.copy(),
-        0,
-    )
-    count = 0
+    pixels, n = np.empty((len(rows), 2), np.int64), 0
+    starts, count = np.empty(len(rows), np.int64), 0
+    left = alone.copy()
     for rings in (False, True):
         for k in range(len(rows)):
             y, x, near = rows[k], columns[k], 0

@@ -169,15 +169,9 @@ def page_rows(seconds: float, side: int, device) -> list[dict]:
     lines, page = Drawer.from_pretrained("lines", device), BezierRenderer(None).on_page(small.shape)
     drawn = median_time(lambda: draw_any_size(lines, small, EFFORT).to_svg(), seconds)
     skeleton = median_time(lambda: settled(pens_of_ink(small), small, page), seconds)
-    what = f"a {side}x{side} page of {counts[0]} windows"
+    to_svg, what = (f"a {side}x{side} page {end}" for end in ("to SVG, by lines", f"of {counts[0]} windows"))
     return [
-        row(
-            f"a {side}x{side} page to SVG, by lines",
-            "pages/s",
-            1 / drawn,
-            "its skeleton's pens",
-            1 / skeleton,
-        ),
+        row(to_svg, "pages/s", 1 / drawn, "its skeleton's pens", 1 / skeleton),
         row(what, "windows/s", speeds[0], "a page nine times as large", speeds[1]),
         row(what, "pages/s", 1 / times[0], "with --refine 50", 1 / refined),
     ]

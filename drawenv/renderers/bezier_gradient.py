@@ -137,7 +137,7 @@ def _gradient(curves, pens, target, before, best, gradient, saved):
 
 
 def page_gradient(
-    curves: np.ndarray, pens: np.ndarray, target: np.ndarray, before: np.ndarray | None = None
+    curves: np.ndarray, pens: np.ndarray, target: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """The squared error of a page of ink, and what each curve and each pen has to do with it.
 
@@ -145,15 +145,14 @@ def page_gradient(
         curves: float32 ``[n, 7]``, x0 y0 x1 y1 x2 y2 thickness in px.
         pens: int ``[n]``, whose each curve is, from 0 on, in order.
         target: float32 ``[H, W]`` in [0, 1].
-        before: the ink that is there already, likewise; none if None.
 
     Returns:
         The error, values in [0, 1]; its gradient, float32 ``[n, 7]``; how much larger it would be without
         each pen, float64 ``[pens]``.
     """
-    before = np.zeros(target.shape, np.float32) if before is None else before
     gradient, saved = np.zeros_like(curves), np.zeros(int(pens.max(initial=-1)) + 1)
-    error = _gradient(curves, pens, target, before, np.empty_like(target), gradient, saved)
+    blank, ink = np.zeros(target.shape, np.float32), np.empty_like(target)
+    error = _gradient(curves, pens, target, blank, ink, gradient, saved)
     return error, gradient, saved
 
 
