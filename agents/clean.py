@@ -23,7 +23,6 @@ from .unet import PixelNorm, UNet
 SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
-LR = 1e-3  # Adam's, at its highest
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
 TIMES = 3  # that a page is cleaned at most
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
@@ -174,4 +173,4 @@ def fit_cleaner(
     def loss(made: Tensor, wanted: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(made, wanted / 255)
 
-    fit_pairs(network, _Crops(pictures, seed), loss, crops, BATCH, LR, seed, state_file, report)
+    fit_pairs(network, _Crops(pictures, seed), loss, crops, BATCH, seed, state_file, report)

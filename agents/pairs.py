@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from .data import loaded
+from .optim import MuonAdam, schedule
 from .states import SAVES, load_state, save_state
+
+LR, MATRIX_LR = 1e-3, 0.02  # Adam's and Muon's, at their highest
 
 
 def fit_pairs(
     network: nn.Module, pairs: Dataset, loss: Callable[[Tensor, Tensor], Tensor], total: int, batch: int,
-    lr: float, seed: int, state_file: Path, report: Callable[[int, float], None] | None = None,
+    seed: int, state_file: Path, report: Callable[[int, float], None] | None = None,
 ) -> None:  # fmt: skip
     """Teach a network pairs; it is frozen afterwards. Run again it goes on from its last state.
 
@@ -25,14 +27,13 @@ def fit_pairs(
         loss: of what it makes and what it should.
         total: how many pairs it learns from.
         batch: how many pairs a batch counts as.
-        lr: Adam's learning rate at its highest.
         seed: of the pairs.
         state_file: what to go on from, if it is there.
         report: called with how many pairs it has seen, and the loss of the last batch.
     """
     device = next(network.parameters()).device
     network.requires_grad_(True).train()
-    optimizer, seen = torch.optim.Adam(network.parameters(), lr), 0
+    optimizer, seen = MuonAdam(network, LR, MATRIX_LR), 0
     if state := load_state(state_file, seed, device):
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
@@ -40,11 +41,7 @@ def fit_pairs(
     every = max(total // SAVES // batch, 1) * batch
     for given, wanted in loaded(pairs, range(seen // batch, -(-total // batch)), device):
         value = loss(network(given.to(device)), wanted.to(device))
-        optimizer.param_groups[0]["lr"] = lr * min(seen / batch / 200 + 0.01, 1.0, 1.5 * (1 - seen / total))
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        optimizer.step(value, schedule(seen / total, total / batch))
         seen += batch
         if report and seen % (10 * batch) == 0:
             report(seen, value.item())

@@ -295,7 +295,7 @@ _ALL = (
         _OMNIGLOT, name="omniglot-spline", env="SplineCanvas-v0", price=8.0,
         canvas=CanvasOptions(steps=6_000), train=TrainOptions(pictures=300_000, fewest=1),
     ),
-    replace(_LINES, price=2.0, merge=1.0, clean=CleanOptions(crops=600_000)),
+    replace(_LINES, price=2.0, merge=1.0, clean=CleanOptions(crops=800_000)),
     _SKETCH,
     replace(_SKETCH, name="sketch-4", strokes=4),
     replace(_SKETCH, name="sketch-hierarchy", levels=((2, 0.75), (1, 0.4)), price=2.0, merge=3.0),

@@ -26,7 +26,7 @@ from .unet import UNet
 
 FOLD = 4  # px of the hint along each side of a cell of the first level
 KINDS = len(ROOM_TYPES) + 1  # outside first
-BATCH, LR = 8, 2e-3  # Adam's, at its highest
+BATCH = 8
 LARGE = 4_000  # px of 256x256: pixels of smaller rooms weigh more
 # Likelihoods of an edge: rooms grow from what has less than the first; parts of one have less than the other
 # between them.
@@ -145,4 +145,4 @@ def fit_rooms(
     report: Callable[[int, float], None] | None = None,
 ) -> None:  # fmt: skip
     """Teach a network to see the rooms of plans, drawn at so many px a side; see ``fit_pairs``."""
-    fit_pairs(network, _Pairs(plans, side, seed), room_loss, total, BATCH, LR, seed, state_file, report)
+    fit_pairs(network, _Pairs(plans, side, seed), room_loss, total, BATCH, seed, state_file, report)
