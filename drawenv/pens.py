@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 from scipy.spatial import KDTree
 
 from drawenv.curves import bernstein, bernstein_2, fit_curves, smoothed
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 WIDE = 8  # px: lines are traced about so wide
 SLIM = 0.5  # share of their width with which strokes are traced
 LARGEST = 2_000  # px: but no drawing is enlarged beyond this
+ENOUGH = 3.8  # times: what cannot be enlarged by so much is traced part by part
+HUGE = 4_500  # px: beyond which no part is enlarged
 SHARP = np.deg2rad(75)  # a turn by more is a corner
 CORNER = 0.7  # of the narrower width: no further apart are two pens' ends where one pen turned
 
@@ -203,13 +205,36 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
     return Drawing(renderer.action_spec.to_action(physical).clip(-1, 1), renderer)
 
 
-def _of_one_color(paths: list[np.ndarray], widths: np.ndarray, color, tolerance: float) -> list[Pen]:
-    """``pens_of_strokes`` of paths whose points are 0.5 px apart."""
+def _touching(paths: list[np.ndarray], widths: np.ndarray) -> list[np.ndarray]:
+    """Which paths touch one another: their numbers, part by part."""
+    low = np.min([path.min(0) for path in paths], 0) - widths.max() - 2
+    high = np.max([path.max(0) for path in paths], 0) + widths.max() + 2
+    image = Image.new("1", tuple(np.ceil(high - low).astype(int).tolist()))
+    draw = ImageDraw.Draw(image)
+    for path, width in zip(paths, widths, strict=True):
+        draw.line((path - low).ravel().tolist(), 1, round(width) + 3, "curve")
+    parts, count = label(np.asarray(image))
+    x, y = np.array([path[0] - low for path in paths]).astype(int).T
+    owner = parts[y, x]
+    return [part for k in range(count + 1) if len(part := np.flatnonzero(owner == k))]
+
+
+def _of_one_color(
+    paths: list[np.ndarray], widths: np.ndarray, color, tolerance: float, whole: bool = False
+) -> list[Pen]:
+    """``pens_of_strokes`` of paths whose points are 0.5 px apart; ``whole`` if they touch one another."""
     points, owner = np.concatenate(paths), np.repeat(np.arange(len(paths)), [len(path) for path in paths])
     low, high = points.min(0) - widths.max(), points.max(0) + widths.max()
     # Slim lines, so that those side by side stay apart and blobs where they meet are small.
     thin = np.maximum(SLIM * widths, np.minimum(widths, 0.8))
-    zoom = float(np.clip(WIDE / np.quantile(thin, 0.1), 1, max(LARGEST / (high - low).max(), 1)))
+    wanted, across = WIDE / np.quantile(thin, 0.1), (high - low).max()
+    most = min(ENOUGH, HUGE / across) if whole else LARGEST / across
+    if not whole and most < min(wanted, ENOUGH):
+        pens = []
+        for part in _touching(paths, widths):
+            pens += _of_one_color([paths[k] for k in part], widths[part], color, tolerance, True)
+        return sorted(pens, key=lambda pen: pen.length, reverse=True)
+    zoom = float(np.clip(wanted, 1, max(most, 1)))
     image = Image.new("L", tuple(np.ceil((high - low) * zoom).astype(int).tolist()))
     draw, tree = ImageDraw.Draw(image), KDTree(points)
     for path, width in [*zip(paths, thin, strict=True), *_links(paths, owner, tree, widths, thin)]:
@@ -217,13 +242,23 @@ def _of_one_color(paths: list[np.ndarray], widths: np.ndarray, color, tolerance:
         draw.line(line.ravel().tolist(), 255, max(round(2 * radius), 1), "curve")
         for x, y in line[[0, -1]].tolist():
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
-    mask = gaussian_filter(np.asarray(image, np.float32), 0.12 * WIDE) > 127  # notches would grow branches
+    mask = _smooth(np.asarray(image))  # notches would grow branches
 
     def width(path: np.ndarray) -> float:
         return float(np.median(widths[owner[tree.query(path)[1]]]))
 
     # Pillow draws, and thinning keeps, pixels that lie 0.4 px too far up and to the left, on average.
     return _pens(mask, low + 0.4 / zoom, zoom, width, color, tolerance, paths)
+
+
+def _smooth(lines: np.ndarray, rows: int = 256) -> np.ndarray:
+    """Lines uint8 ``[H, W]`` as a mask without notches, made so many rows at a time: that saves memory."""
+    mask, more = np.empty(lines.shape, bool), WIDE  # farther than a blur sees
+    for top in range(0, len(lines), rows):
+        first = max(top - more, 0)
+        some = lines[first : top + rows + more].astype(np.float32)
+        mask[top : top + rows] = gaussian_filter(some, 0.12 * WIDE)[top - first :][:rows] > 127
+    return mask
 
 
 def _links(paths, owner, tree, widths, thin):

@@ -110,6 +110,16 @@ def test_no_stubs():
     assert len(found) == 1
 
 
+def test_a_drawing_has_the_same_pens_on_a_large_page():
+    """Of thin lines, some of them a few px apart; the page is larger than any mask would be."""
+    drawing = [*(arc(30 * k, 30 * k + 32) for k in range(12)), *(arc(0, 359, (32, 32), r) for r in (3, 6, 9))]
+    alone = pens(*drawing, width=1.0)
+    page = pens(*drawing, *(path + 3_000 for path in drawing), width=1.0)
+    assert len(page) == 2 * len(alone) and sum(pen.closed for pen in page) == 2 * sum(p.closed for p in alone)
+    for pen in alone:
+        assert sum(abs(other.length - pen.length) < 0.5 for other in page) == 2
+
+
 def test_another_tolerance_changes_curves_alone():
     rng = np.random.default_rng(1)
     paths = [rng.uniform(8, 56, 2) + np.cumsum(rng.normal(0, 2.5, (12, 2)), 0) for _ in range(5)]
