@@ -267,7 +267,7 @@ _OMNIGLOT = Recipe(
 
 _FLOORPLAN = Recipe(
     "floorplan", env="RectangleCanvas-v0", targets="floorplans", hint=(1, 256), strokes=20, price=2.0,
-    canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=120_000),
+    canvas=CanvasOptions(dots=16, steps=6_200), rooms=RoomOptions(plans=60_000),
     drawer=DrawerOptions(width=192, hidden=128, look=8, reach=64.0),
     loss=LossOptions(robust=True, detail=8.0, step_weight=1.0, blur_until=0.1),
     train=TrainOptions(pictures=160_000, batch=32, fewest=4, lr=5e-4, matrix_lr=0.01),
