@@ -193,10 +193,10 @@ class Page:
         self._draw(self.below)
         self.paint(windows, actions, keep)
 
-    def merge(self, price: float) -> None:
+    def merge(self, price: float, report: Callable[[float], object] = lambda share: None) -> None:
         """Merge strokes, whichever window's, by ``drawenv.merge``: none is a window's own then."""
         width = cast(BezierRenderer, self.renderer).thickness
-        curves = merged(self._curves(self.strokes), self.ink / np.float32(255), price, width)
+        curves = merged(self._curves(self.strokes), self.ink / np.float32(255), price, width, report)
         self.below = curves[:, : len(self.spec)]
         self.own.clear()
         self.canvas[:] = 0
@@ -338,12 +338,10 @@ def draw_page(
         if log is not None:
             log += [(w * page.stride, page.size, *page.drawn(w)) for w in page.phases() if len(w)]
     if merging:
-        page.merge(merge)
+        page.merge(merge, lambda share: report and report(done + round(share * (total - done)), total))
         strokes = page.strokes
         if log is not None:
             log[1:] = in_pieces(strokes, page.spec, page.size, page.canvas.shape)
-        if report:
-            report(total, total)
     scale = max(sides or ink.shape) / max(ink.shape)
     page_renderer = renderer.on_page(cast(tuple[int, int], sides or ink.shape), scale)
     actions = page_renderer.action_spec.to_action(renderer.action_spec.scaled(strokes, scale))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.spatial import KDTree
 
@@ -20,7 +22,10 @@ NEAR = 3  # px: so far around strokes is seen
 ON = bernstein_2(np.linspace(0, 1, 17))  # [17, 3]: points along a curve
 
 
-def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | None = None) -> np.ndarray:
+def merged(
+    curves: np.ndarray, target: np.ndarray, price: float, width: float | None = None,
+    report: Callable[[float], object] = lambda share: None,
+) -> np.ndarray:  # fmt: skip
     """Curves of ink, fewer and longer: a stroke that saves less than its price is left out, and two whose
     ends lie near each other become one, if that is worse by less than the price.
 
@@ -29,6 +34,7 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | 
         target: the picture, float32 ``[H, W]`` in [0, 1].
         price: of a stroke, squared error in px of ink.
         width: of all of them, if it must stay.
+        report: called with the share that is done.
 
     Returns:
         float32 ``[k, 7]``; its error and the price of its strokes together are no more than before.
@@ -43,13 +49,16 @@ def merged(curves: np.ndarray, target: np.ndarray, price: float, width: float | 
     for turn in range(ROUNDS):
         curves = _worth(curves, target, price)
         before = len(curves)
-        curves = _merged_once(curves, target, price, low, high)
+        curves = _merged_once(
+            curves, target, price, low, high, lambda share, turn=turn: report((turn + share) / ROUNDS)
+        )
         curves = moved_curves(curves, low, high, target, MOVED)
         now = cost(curves)
         if now < least:
             best, least = curves, now
         if turn and len(curves) == before:  # what was not well placed may do once it is
             break
+    report(1.0)
     return best
 
 
@@ -64,7 +73,7 @@ def _worth(curves: np.ndarray, target: np.ndarray, price: float) -> np.ndarray:
     return curves
 
 
-def _merged_once(curves, target, price, low, high) -> np.ndarray:
+def _merged_once(curves, target, price, low, high, report) -> np.ndarray:
     """Curves with pairs of them as one each, the best pairs first; a curve is in one of them at most."""
     points, wide = curves[:, :6].reshape(-1, 3, 2), curves[:, 6:]
     tops, bottoms = points.min(1) - wide, points.max(1) + wide  # [n, 2]: of each, x and y
@@ -96,7 +105,10 @@ def _merged_once(curves, target, price, low, high) -> np.ndarray:
         return pairs[of], ones, errors - apart[of]
 
     pairs, ones = _pairs(curves)
-    parts = [tried(pairs[k : k + CHUNK], ones[k : k + CHUNK]) for k in range(0, len(pairs), CHUNK)]
+    parts = []
+    for k in range(0, len(pairs), CHUNK):
+        parts.append(tried(pairs[k : k + CHUNK], ones[k : k + CHUNK]))
+        report((k + len(pairs[k : k + CHUNK])) / len(pairs))
     if not parts:
         return curves
     pairs, ones, worse = map(np.concatenate, zip(*parts, strict=True))
