@@ -207,16 +207,19 @@ def in_strokes(pens: Sequence[Pen], renderer: Renderer) -> Drawing:
 
 def _touching(paths: list[np.ndarray], widths: np.ndarray) -> list[np.ndarray]:
     """Which paths touch one another: their numbers, part by part."""
-    low = np.min([path.min(0) for path in paths], 0) - widths.max() - 2
-    high = np.max([path.max(0) for path in paths], 0) + widths.max() + 2
+    points, edge = np.concatenate(paths), widths.max() + 4
+    low, high = points.min(0) - edge, points.max(0) + edge
     image = Image.new("1", tuple(np.ceil(high - low).astype(int).tolist()))
     draw = ImageDraw.Draw(image)
     for path, width in zip(paths, widths, strict=True):
-        draw.line((path - low).ravel().tolist(), 1, round(width) + 3, "curve")
+        line, radius = path - low, width / 2 + 1.5
+        draw.line(line.ravel().tolist(), 1, round(2 * radius), "curve")
+        draw.ellipse((*(line[0] - radius), *(line[0] + radius)), 1)
     parts, count = label(np.asarray(image))
     x, y = np.array([path[0] - low for path in paths]).astype(int).T
     owner = parts[y, x]
-    return [part for k in range(count + 1) if len(part := np.flatnonzero(owner == k))]
+    cuts = np.bincount(owner, minlength=count + 1).cumsum()[:-1]
+    return [part for part in np.split(owner.argsort(kind="stable"), cuts) if len(part)]
 
 
 def _of_one_color(
@@ -229,7 +232,7 @@ def _of_one_color(
     thin = np.maximum(SLIM * widths, np.minimum(widths, 0.8))
     wanted, across = WIDE / np.quantile(thin, 0.1), (high - low).max()
     most = min(ENOUGH, HUGE / across) if whole else LARGEST / across
-    if not whole and most < min(wanted, ENOUGH):
+    if most < min(wanted, ENOUGH) and not whole:
         pens = []
         for part in _touching(paths, widths):
             pens += _of_one_color([paths[k] for k in part], widths[part], color, tolerance, True)
