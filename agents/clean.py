@@ -83,22 +83,25 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
     cleaned again until it stays as it is: the ink of a faint one is full by then.
     """
+    level = None
     for _ in range(TIMES):
-        before, ink = ink, _cleaned(network, ink)
+        before, ink = ink, _cleaned(network, ink, level)
         if ink is before:
             break
+        level = 1.0  # else what is left of dirt on blank paper would be made as dark as ink
     return ink
 
 
 @torch.no_grad()
-def _cleaned(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
-    """``clean``, once; a page that is clean is given back itself."""
-    device, out, level = next(network.parameters()).device, np.empty_like(ink), None
+def _cleaned(network: CleanNetwork, ink: np.ndarray, level: float | None) -> np.ndarray:
+    """``clean``, once, of a page whose ink is so strong; a page that is clean is given back itself."""
+    device, out = next(network.parameters()).device, np.empty_like(ink)
     side = TILE
-    if max(ink.shape) > TILE:  # the inkiest part tells for all
+    if max(ink.shape) > TILE:
         side = TILE // 2  # for the memory
-        page = inkiest(ink) / np.float32(255)
-        level = _level(page, *_paper(page))
+        if level is None:  # the inkiest part tells for all
+            page = inkiest(ink) / np.float32(255)
+            level = _level(page, *_paper(page))
     change = whole = 0.0  # squared
     for top in range(0, ink.shape[0], side):
         for left in range(0, ink.shape[1], side):

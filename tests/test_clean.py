@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from agents import Drawer, get_recipe
-from agents.clean import TILE, CleanNetwork, clean, clean_error, dirty_crop, fit_cleaner, levelled
+from agents.clean import TILE, CleanNetwork, _cleaned, clean, clean_error, dirty_crop, fit_cleaner, levelled
 from agents.draw import draw_any_size
 from agents.page import SEEN, SMALL, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
@@ -77,7 +77,8 @@ def test_lines_are_sketches_and_sheets(data):
     assert min(widths) < 4 < max(widths) and (sheets.mean((1, 2, 3)) > 1).all()
 
 
-def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size():
+def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size(monkeypatch):
+    monkeypatch.setattr("agents.clean.TIMES", 1)
     torch.manual_seed(0)
     network = CleanNetwork(4)
     assert clean(network, np.zeros((1, 1), np.uint8)).shape == (1, 1)
@@ -100,12 +101,28 @@ def test_ink_is_made_full_and_paper_taken_off(share):
 
 
 def test_a_page_is_cleaned_until_it_stays(monkeypatch):
-    """Here a pass halves the ink until there is so little; the third is the last in any case."""
-    left = [255, 127, 63, 31]
-    monkeypatch.setattr("agents.clean._cleaned", lambda least, ink: ink if ink.max() == least else ink // 2)
+    """Here a pass halves the ink until there is so little; the third is the last in any case. How strong
+    ink is, is asked but once.
+    """
+    left, levels = [255, 127, 63, 31], []
+
+    def cleaned(least, ink, level):
+        levels.append(level)
+        return ink if ink.max() == least else ink // 2
+
+    monkeypatch.setattr("agents.clean._cleaned", cleaned)
     for passes, least in enumerate(left):
         np.testing.assert_array_equal(clean(least, page()), page() // 2**passes)
     np.testing.assert_array_equal(clean(0, page()), page() // 8)
+    assert levels[-3:] == [None, 1.0, 1.0]
+
+
+def test_blank_paper_is_not_searched_for_ink_again():
+    """What a network leaves of dirt is not made as dark as ink, to be cleaned as that."""
+    network = CleanNetwork(4)
+    torch.nn.init.constant_(network.last.bias, -1.0)  # it doubts everything
+    faint = (page() * 0.2).astype(np.uint8)
+    assert clean(network, faint).max() < _cleaned(network, faint, None).max()
 
 
 def test_parts_of_a_large_page_join(monkeypatch):
