@@ -150,7 +150,10 @@ def _check(group, values: dict, within: str = "") -> None:
 
 
 def write_config(folder: Path, **sections) -> None:
-    """Put sections into ``config.json``, keeping its others."""
+    """Put sections into ``config.json``, keeping its others; but for recipes, figures have six digits."""
+    for name in sections.keys() - {"recipe"}:
+        short = json.dumps(sections[name])
+        sections[name] = json.loads(short, parse_float=lambda figure: float(f"{float(figure):.6g}"))
     config = {"version": VERSION} | read_config(folder) | sections
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
