@@ -78,6 +78,7 @@ def test_lines_are_sketches_and_sheets(data):
 
 
 def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size(monkeypatch):
+    """Once: each pass of such a network makes ink fainter."""
     monkeypatch.setattr("agents.clean.TIMES", 1)
     torch.manual_seed(0)
     network = CleanNetwork(4)
@@ -87,6 +88,8 @@ def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size(monkeypa
         shown = clean(network, ink)
         assert shown.shape == shape and shown.dtype == np.uint8
         assert ((shown > 127) == (ink > 127)).all()
+        again = clean(network, shown)  # what is neither paper nor ink may fall to either side by then
+        assert (again[ink == 255] > 127).all() and (again[ink == 0] <= 127).all()
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
