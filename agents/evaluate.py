@@ -15,7 +15,7 @@ from torch import Tensor
 
 from drawenv import Drawing, load_pictures
 from drawenv.drawing import draw_kept
-from drawenv.metrics import chamfer, iou, mse, near_iou, psnr, seam_score, stroke_recovery
+from drawenv.metrics import chamfer, hidden, iou, mse, near_iou, psnr, seam_score, stroke_recovery
 from drawenv.pens import Pen, in_strokes, ink_on_paper, pens_of_ink
 from drawenv.plot import in_order, travel
 from drawenv.settle import settled
@@ -240,9 +240,9 @@ def stroke_scores(
     """How well the pens of drawings recover the true ones.
 
     Returns:
-        Means over the drawings: what ``stroke_recovery`` gives, ``pens`` and ``pens_true``, ``pens_exact``
-        (share of drawings with the right number), ``stroke_count_absolute_error``, and ``chamfer`` in px
-        (of an empty drawing, the side of the canvas).
+        Means over the drawings: what ``stroke_recovery`` gives, ``pens`` and ``pens_true``, of these
+        ``pens_hidden`` under others, ``pens_exact`` (share of drawings with the right number),
+        ``stroke_count_absolute_error``, and ``chamfer`` in px (of an empty drawing, the side of the canvas).
     """
     rows = []
     for drawing, strokes in zip(drawings, true, strict=True):
@@ -250,5 +250,6 @@ def stroke_scores(
         row = stroke_recovery(pens, strokes, TOLERANCE)
         row["stroke_count_absolute_error"] = abs(row["stroke_count_error"])
         row |= {"pens": len(pens), "pens_true": len(strokes), "pens_exact": len(pens) == len(strokes)}
+        row["pens_hidden"] = hidden(strokes, TOLERANCE)
         rows.append(row | {"chamfer": min(chamfer(pens, strokes), float(side))})
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -176,6 +176,27 @@ def stroke_recovery(
     }
 
 
+def hidden(strokes: list[np.ndarray], tolerance: float = 2.0) -> int:
+    """How many strokes lie wholly within ``tolerance`` px of others, the shortest first: where a pen tapped
+    on a line, or went the same way twice, a picture shows one stroke less.
+
+    Args:
+        strokes: polylines ``[k, 2]``.
+        tolerance: in the same px.
+    """
+    from scipy.spatial import KDTree
+
+    left = sorted(map(resampled, strokes), key=len)
+    k = 0
+    while k < len(left) > 1:
+        others = np.concatenate(left[:k] + left[k + 1 :])
+        if KDTree(others).query(left[k])[0].max() <= tolerance:
+            del left[k]
+        else:
+            k += 1
+    return len(strokes) - len(left)
+
+
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes of any dimension d: ``[k, 2 d]`` and ``[m, 2 d]`` to ``[k, m]``.
 

@@ -10,7 +10,7 @@ from PIL import Image
 from svgpathtools import svg2paths
 
 from drawenv import BezierRenderer, Drawing
-from drawenv.metrics import iou, mse, psnr, squared_error, stroke_recovery
+from drawenv.metrics import hidden, iou, mse, psnr, squared_error, stroke_recovery
 
 
 @pytest.fixture
@@ -165,6 +165,14 @@ def test_recovery_of_a_split_stroke():
     assert result["stroke_precision"] == pytest.approx(0.5, abs=0.03)
     assert result["stroke_recall"] == pytest.approx(0.6, abs=0.03)  # half, and 2 px further
     assert result["stroke_count_error"] == 1
+
+
+def test_a_stroke_under_others_is_hidden():
+    tap, longer = np.array([[20, 11], [20, 11]], float), LINE + [1, 0]
+    assert hidden([LINE, OTHER]) == hidden([tap]) == hidden([]) == 0
+    assert hidden([LINE, tap, OTHER, LINE[::-1]]) == 2  # one of two that are the same is seen
+    assert hidden([LINE, longer + [0, 1]]) == 1 and hidden([LINE, longer + [2, 0]]) == 0
+    assert hidden([LINE, tap], 0.5) == 0
 
 
 def test_recovery_of_nothing():
