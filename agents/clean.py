@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, grey_opening
+from PIL import Image
+from scipy.ndimage import gaussian_filter, grey_dilation, grey_opening
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -16,6 +17,7 @@ from drawenv.middle_lines import inkiest
 from drawenv.targets.dirt import any_dirt, soiled
 
 from .data import random_crop
+from .page import shrink
 from .pairs import fit_pairs
 from .unet import PixelNorm, UNet
 
@@ -24,7 +26,12 @@ SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
-TIMES = 3  # that a page is cleaned at most
+LARGE = 300  # px: rulings of smaller pages lie close
+SMALLER = 5 / 3  # times the copy is in which a large dirty page is seen again
+AROUND = 9  # px there: of so many ink must be one that stays
+LEARNED, TURN = 3, 12  # degrees: rulings that lie less aslant were learned; how far they may
+CLEARLY = 3.0  # times more than usual differ rows or columns of a page whose rulings lie straight
+FAINT = 0.2  # of the ink: rulings are as dark, or darker
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
 
 
@@ -79,21 +86,55 @@ def full(ink: np.ndarray) -> np.ndarray:
     return (np.clip(page / _level(page, *_paper(page)), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
-    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
-    cleaned again until it stays as it is: the ink of a faint one is full by then.
+def _turned(ink: np.ndarray, angle: int, filter=Image.Resampling.BICUBIC) -> np.ndarray:
+    return np.asarray(Image.fromarray(ink).rotate(angle, filter))
+
+
+def tilt(ink: np.ndarray) -> int:
+    """By how many degrees, counter-clockwise, a page uint8 ``[H, W]``, light on black, is to be turned until
+    its rulings lie along its sides; 0 if they nearly do, or if there are none.
     """
-    level = None
-    for _ in range(TIMES):
-        before, ink = ink, _cleaned(network, ink, level)
-        if ink is before:
-            break
-        level = 1.0  # else what is left of dirt on blank paper would be made as dark as ink
-    return ink
+    faint = levelled(shrink(ink, max(max(ink.shape) / 256, 1.0)))[1].clip(0, FAINT)  # ink counts no more
+    faint = (faint * 255 / FAINT).astype(np.uint8)
+    differ = {}  # one row or column from the next: most where rulings lie straight
+    for angle in range(-TURN, TURN + 1):
+        turned = _turned(faint, angle, Image.Resampling.BILINEAR)
+        differ[angle] = max(np.square(np.diff(turned.sum(axis, float))).sum() for axis in (0, 1))
+    best = max(differ, key=lambda angle: differ[angle])
+    return best if abs(best) >= LEARNED and differ[best] > CLEARLY * np.median(list(differ.values())) else 0
+
+
+def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
+    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. Where rulings lie
+    aslant, as the network has not learned them, it also sees the page turned.
+    """
+    once = _cleaned(network, ink)
+    if once is ink:
+        return ink
+    angle = tilt(ink)
+    if not angle:
+        return _again(network, ink, once)
+    edge = int(max(ink.shape) * np.sin(np.deg2rad(abs(angle))) / 2) + 2
+    turned = _turned(np.pad(ink, edge, "edge"), angle)
+    lines = _turned(_again(network, turned, _cleaned(network, turned)), -angle)
+    return _cleaned(network, np.minimum(once, lines[edge:-edge, edge:-edge]), 1.0)
+
+
+def _again(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np.ndarray:
+    """A dirty page that was cleaned ``once``, cleaned again: of a large one only that stays which is ink in a
+    smaller copy, too, where rulings lie closer.
+    """
+    if max(ink.shape) > LARGE:
+        lines = grey_dilation(_cleaned(network, shrink(ink, SMALLER)), (AROUND, AROUND))
+        lines = Image.fromarray(lines).point(lambda v: 2.5 * v)
+        lines = np.asarray(lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC))
+        once = np.minimum(once, lines)
+    # The ink of a faint page is full by now; else what is left of dirt on blank paper would be made as dark.
+    return _cleaned(network, once, 1.0)
 
 
 @torch.no_grad()
-def _cleaned(network: CleanNetwork, ink: np.ndarray, level: float | None) -> np.ndarray:
+def _cleaned(network: CleanNetwork, ink: np.ndarray, level: float | None = None) -> np.ndarray:
     """``clean``, once, of a page whose ink is so strong; a page that is clean is given back itself."""
     device, out = next(network.parameters()).device, np.empty_like(ink)
     side = TILE

@@ -8,7 +8,17 @@ import torch
 from PIL import Image, ImageDraw
 
 from agents import Drawer, get_recipe
-from agents.clean import TILE, CleanNetwork, _cleaned, clean, clean_error, dirty_crop, fit_cleaner, levelled
+from agents.clean import (
+    TILE,
+    CleanNetwork,
+    _cleaned,
+    clean,
+    clean_error,
+    dirty_crop,
+    fit_cleaner,
+    levelled,
+    tilt,
+)
 from agents.draw import draw_any_size
 from agents.page import SEEN, SMALL, USUAL, at_its_scale
 from drawenv import ArrayTargets, BezierRenderer, load_pictures
@@ -77,18 +87,17 @@ def test_lines_are_sketches_and_sheets(data):
     assert min(widths) < 4 < max(widths) and (sheets.mean((1, 2, 3)) > 1).all()
 
 
-def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size(monkeypatch):
+def test_an_untrained_network_leaves_a_page_nearly_as_it_is_in_any_size():
     """Once: each pass of such a network makes ink fainter."""
-    monkeypatch.setattr("agents.clean.TIMES", 1)
     torch.manual_seed(0)
     network = CleanNetwork(4)
     assert clean(network, np.zeros((1, 1), np.uint8)).shape == (1, 1)
     for shape in ((33, 70), (128, 128)):
         ink = page(*shape)
-        shown = clean(network, ink)
+        shown = _cleaned(network, ink)
         assert shown.shape == shape and shown.dtype == np.uint8
         assert ((shown > 127) == (ink > 127)).all()
-        again = clean(network, shown)  # what is neither paper nor ink may fall to either side by then
+        again = _cleaned(network, shown)  # what is neither paper nor ink may fall to either side by then
         assert (again[ink == 255] > 127).all() and (again[ink == 0] <= 127).all()
 
 
@@ -103,21 +112,62 @@ def test_ink_is_made_full_and_paper_taken_off(share):
     assert not levelled(np.zeros((40, 40), np.uint8)).any()
 
 
-def test_a_page_is_cleaned_until_it_stays(monkeypatch):
-    """Here a pass halves the ink until there is so little; the third is the last in any case. How strong
-    ink is, is asked but once.
-    """
-    left, levels = [255, 127, 63, 31], []
+def ring(side):
+    y, x = np.indices((side, side)) - side / 2
+    return (255 * (np.abs(np.hypot(y, x) - side / 3) < 2)).astype(np.uint8)
 
-    def cleaned(least, ink, level):
-        levels.append(level)
-        return ink if ink.max() == least else ink // 2
+
+def test_a_dirty_page_is_cleaned_again_and_a_large_one_seen_smaller(monkeypatch):
+    """Here a pass halves the ink, and of a copy leaves the left half alone."""
+    seen = []
+
+    def cleaned(side, ink, level=None):
+        seen.append((ink.shape[0], level))  # how strong ink is, is asked but once of each
+        return ink // 2 if ink.shape[0] == side else ink * (np.arange(ink.shape[1]) < ink.shape[1] / 2)
 
     monkeypatch.setattr("agents.clean._cleaned", cleaned)
-    for passes, least in enumerate(left):
-        np.testing.assert_array_equal(clean(least, page()), page() // 2**passes)
-    np.testing.assert_array_equal(clean(0, page()), page() // 8)
-    assert levels[-3:] == [None, 1.0, 1.0]
+    np.testing.assert_array_equal(clean(200, ring(200)), ring(200) // 4)
+    assert seen == [(200, None), (200, 1.0)]
+    seen.clear()
+    large = clean(400, ring(400))
+    np.testing.assert_array_equal(large[:, :190], ring(400)[:, :190] // 4)
+    assert not large[:, 220:].any() and seen == [(400, None), (240, None), (400, 1.0)]
+    monkeypatch.setattr("agents.clean._cleaned", lambda network, ink: ink)
+    untouched = ring(400)
+    assert clean(None, untouched) is untouched
+
+
+def ruled(ink, degrees, space, dark=0.5):
+    """A page uint8 ``[H, W]`` with rulings, so far apart in px, that rise to the right."""
+    y, x = np.indices(ink.shape)
+    across = y * np.cos(np.deg2rad(degrees)) + x * np.sin(np.deg2rad(degrees))
+    lines = np.clip(1.3 - np.abs((across + space / 2) % space - space / 2), 0, 1)
+    return np.maximum(ink, (255 * dark * lines).astype(np.uint8))
+
+
+@pytest.mark.parametrize("space", [12, 55])
+@pytest.mark.parametrize("degrees", [-11, -3, 0, 1, 6])
+def test_rulings_tell_how_a_page_lies(degrees, space):
+    expected = -degrees if abs(degrees) >= 3 else 0
+    assert tilt(ruled(page(512, 400), degrees, space)) == pytest.approx(expected, abs=1)
+    assert tilt(ruled(page(400, 512), degrees, space).T) == pytest.approx(-expected, abs=1)
+
+
+def test_a_page_without_rulings_is_not_turned():
+    for ink in (ring(400), np.zeros((30, 500), np.uint8), np.zeros((1, 1), np.uint8)):
+        assert tilt(ink) == 0
+
+
+@pytest.mark.parametrize(
+    ("degrees", "space", "most"), [(0, 20, 0.03), (0, 70, 0.02), (7, 20, 0.1), (-4, 45, 0.07)]
+)
+def test_rulings_of_photographs_go(degrees, space, most):
+    """Farther apart than those it learned, up to 36 px, and less straight."""
+    network, ink = Drawer.from_pretrained("lines").cleaner, page(512, 512)
+    noise = np.random.default_rng(0).normal(20, 8, ink.shape)
+    dirty = np.clip(ruled(ink, degrees, space) + noise, 0, 255).astype(np.uint8)
+    left = np.square(clean(network, dirty) - ink.astype(float)).sum() / np.square(ink.astype(float)).sum()
+    assert left < most
 
 
 def test_blank_paper_is_not_searched_for_ink_again():
@@ -125,17 +175,16 @@ def test_blank_paper_is_not_searched_for_ink_again():
     network = CleanNetwork(4)
     torch.nn.init.constant_(network.last.bias, -1.0)  # it doubts everything
     faint = (page() * 0.2).astype(np.uint8)
-    assert clean(network, faint).max() < _cleaned(network, faint, None).max()
+    assert clean(network, faint).max() < _cleaned(network, faint).max()
 
 
-def test_parts_of_a_large_page_join(monkeypatch):
-    monkeypatch.setattr("agents.clean.TIMES", 1)
+def test_parts_of_a_large_page_join():
     torch.manual_seed(0)
     network = CleanNetwork(4)
     torch.nn.init.normal_(network.last.weight, std=0.3)
     ink = np.random.default_rng(0).integers(0, 2, (48, TILE + 200), np.uint8) * 255  # as strong everywhere
-    whole = clean(network, ink)
-    right = clean(network, ink[:, TILE - 192 :])
+    whole = _cleaned(network, ink)
+    right = _cleaned(network, ink[:, TILE - 192 :])
     np.testing.assert_allclose(whole[:, TILE:].astype(int), right[:, 192:], atol=1)
 
 
