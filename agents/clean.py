@@ -26,8 +26,9 @@ SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
-LARGE = 300  # px: rulings of smaller pages lie close
-SMALLER = 5 / 3  # times the copy is in which a large dirty page is seen again
+# Of pages with rulings.
+LARGE = 300  # px: those of smaller pages lie close
+SMALLER = 5 / 3  # times the copy is in which a large one is seen, too
 AROUND = 9  # px there: of so many ink must be one that stays
 LEARNED, TURN = 3, 12  # degrees: rulings that lie less aslant were learned; how far they may
 CLEARLY = 3.0  # times more than usual differ rows or columns of a page whose rulings lie straight
@@ -90,9 +91,9 @@ def _turned(ink: np.ndarray, angle: int, filter=Image.Resampling.BICUBIC) -> np.
     return np.asarray(Image.fromarray(ink).rotate(angle, filter))
 
 
-def tilt(ink: np.ndarray) -> int:
+def tilt(ink: np.ndarray) -> int | None:
     """By how many degrees, counter-clockwise, a page uint8 ``[H, W]``, light on black, is to be turned until
-    its rulings lie along its sides; 0 if they nearly do, or if there are none.
+    its rulings lie along its sides; None if it seems to have none.
     """
     faint = levelled(shrink(ink, max(max(ink.shape) / 256, 1.0)))[1].clip(0, FAINT)  # ink counts no more
     faint = (faint * 255 / FAINT).astype(np.uint8)
@@ -101,36 +102,36 @@ def tilt(ink: np.ndarray) -> int:
         turned = _turned(faint, angle, Image.Resampling.BILINEAR)
         differ[angle] = max(np.square(np.diff(turned.sum(axis, float))).sum() for axis in (0, 1))
     best = max(differ, key=lambda angle: differ[angle])
-    return best if abs(best) >= LEARNED and differ[best] > CLEARLY * np.median(list(differ.values())) else 0
+    return best if differ[best] > CLEARLY * np.median(list(differ.values())) else None
 
 
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
-    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. Where rulings lie
-    aslant, as the network has not learned them, it also sees the page turned.
+    """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
+    cleaned again. Rulings farther apart than the network learned, or aslant, it does not know: a page with
+    rulings it also sees smaller, or turned.
     """
     once = _cleaned(network, ink)
     if once is ink:
         return ink
     angle = tilt(ink)
-    if not angle:
-        return _again(network, ink, once)
-    edge = int(max(ink.shape) * np.sin(np.deg2rad(abs(angle))) / 2) + 2
-    turned = _turned(np.pad(ink, edge, "edge"), angle)
-    lines = _turned(_again(network, turned, _cleaned(network, turned)), -angle)
-    return _cleaned(network, np.minimum(once, lines[edge:-edge, edge:-edge]), 1.0)
-
-
-def _again(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np.ndarray:
-    """A dirty page that was cleaned ``once``, cleaned again: of a large one only that stays which is ink in a
-    smaller copy, too, where rulings lie closer.
-    """
-    if max(ink.shape) > LARGE:
-        lines = grey_dilation(_cleaned(network, shrink(ink, SMALLER)), (AROUND, AROUND))
-        lines = Image.fromarray(lines).point(lambda v: 2.5 * v)
-        lines = np.asarray(lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC))
-        once = np.minimum(once, lines)
+    if angle is not None and abs(angle) < LEARNED:
+        once = _also_smaller(network, ink, once)
+    elif angle is not None:
+        edge = int(max(ink.shape) * np.sin(np.deg2rad(abs(angle))) / 2) + 2
+        turned = _turned(np.pad(ink, edge, "edge"), angle)
+        lines = _turned(_also_smaller(network, turned, _cleaned(network, turned)), -angle)
+        once = np.minimum(once, lines[edge:-edge, edge:-edge])
     # The ink of a faint page is full by now; else what is left of dirt on blank paper would be made as dark.
     return _cleaned(network, once, 1.0)
+
+
+def _also_smaller(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np.ndarray:
+    """Of a large page that was cleaned ``once`` that which is ink in a smaller copy, too."""
+    if max(ink.shape) <= LARGE:
+        return once
+    lines = grey_dilation(_cleaned(network, shrink(ink, SMALLER)), (AROUND, AROUND))
+    lines = Image.fromarray(lines).point(lambda v: 2.5 * v)
+    return np.minimum(once, np.asarray(lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC)))
 
 
 @torch.no_grad()

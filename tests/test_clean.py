@@ -117,26 +117,6 @@ def ring(side):
     return (255 * (np.abs(np.hypot(y, x) - side / 3) < 2)).astype(np.uint8)
 
 
-def test_a_dirty_page_is_cleaned_again_and_a_large_one_seen_smaller(monkeypatch):
-    """Here a pass halves the ink, and of a copy leaves the left half alone."""
-    seen = []
-
-    def cleaned(side, ink, level=None):
-        seen.append((ink.shape[0], level))  # how strong ink is, is asked but once of each
-        return ink // 2 if ink.shape[0] == side else ink * (np.arange(ink.shape[1]) < ink.shape[1] / 2)
-
-    monkeypatch.setattr("agents.clean._cleaned", cleaned)
-    np.testing.assert_array_equal(clean(200, ring(200)), ring(200) // 4)
-    assert seen == [(200, None), (200, 1.0)]
-    seen.clear()
-    large = clean(400, ring(400))
-    np.testing.assert_array_equal(large[:, :190], ring(400)[:, :190] // 4)
-    assert not large[:, 220:].any() and seen == [(400, None), (240, None), (400, 1.0)]
-    monkeypatch.setattr("agents.clean._cleaned", lambda network, ink: ink)
-    untouched = ring(400)
-    assert clean(None, untouched) is untouched
-
-
 def ruled(ink, degrees, space, dark=0.5):
     """A page uint8 ``[H, W]`` with rulings, so far apart in px, that rise to the right."""
     y, x = np.indices(ink.shape)
@@ -145,17 +125,40 @@ def ruled(ink, degrees, space, dark=0.5):
     return np.maximum(ink, (255 * dark * lines).astype(np.uint8))
 
 
+def test_a_dirty_page_is_cleaned_again_and_with_rulings_seen_smaller_or_turned(monkeypatch):
+    """Here a pass halves the ink, and of a copy of 240 px leaves the left half alone."""
+    seen = []
+
+    def cleaned(network, ink, level=None):
+        seen.append((ink.shape[0], level))  # how strong ink is, is asked but once of each
+        return ink * (np.arange(ink.shape[1]) < ink.shape[1] / 2) if ink.shape[0] == 240 else ink // 2
+
+    monkeypatch.setattr("agents.clean._cleaned", cleaned)
+    np.testing.assert_array_equal(clean(None, ring(400)), ring(400) // 4)
+    small = ruled(ring(200), 0, 20)
+    np.testing.assert_array_equal(clean(None, small), small // 4)
+    assert seen == [(400, None), (400, 1.0), (200, None), (200, 1.0)]
+    large = ruled(ring(400), 0, 40)
+    left = clean(None, large)
+    np.testing.assert_array_equal(left[:, :190], large[:, :190] // 4)
+    assert not left[:, 220:].any() and seen[4:] == [(400, None), (240, None), (400, 1.0)]
+    aslant = ruled(ring(200), 7, 20)
+    assert np.abs(clean(None, aslant).astype(int) - aslant // 4).mean() < 2
+    assert [level for _, level in seen[7:]] == [None, None, 1.0] and seen[8][0] > 220
+    monkeypatch.setattr("agents.clean._cleaned", lambda network, ink: ink)
+    assert clean(None, large) is large
+
+
 @pytest.mark.parametrize("space", [12, 55])
 @pytest.mark.parametrize("degrees", [-11, -3, 0, 1, 6])
 def test_rulings_tell_how_a_page_lies(degrees, space):
-    expected = -degrees if abs(degrees) >= 3 else 0
-    assert tilt(ruled(page(512, 400), degrees, space)) == pytest.approx(expected, abs=1)
-    assert tilt(ruled(page(400, 512), degrees, space).T) == pytest.approx(-expected, abs=1)
+    assert tilt(ruled(page(512, 400), degrees, space)) == pytest.approx(-degrees, abs=1)
+    assert tilt(ruled(page(400, 512), degrees, space).T) == pytest.approx(degrees, abs=1)
 
 
-def test_a_page_without_rulings_is_not_turned():
+def test_a_page_without_rulings_lies_nowhere():
     for ink in (ring(400), np.zeros((30, 500), np.uint8), np.zeros((1, 1), np.uint8)):
-        assert tilt(ink) == 0
+        assert tilt(ink) is None
 
 
 @pytest.mark.parametrize(
