@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter, grey_dilation, grey_opening
+from scipy.signal import find_peaks
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -26,11 +27,12 @@ SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
+AGAIN = 2  # times a dirty page is cleaned again at most, until it stays as it is
 # Of pages with rulings.
-LARGE = 300  # px: those of smaller pages lie close
-SMALLER = 5 / 3  # times the copy is in which a large one is seen, too
+FAR, ASLANT = 36, 3  # px, degrees: from so far apart and aslant on they were not learned
+SMALLER = 5 / 3  # times the copy is in which those far apart are seen, too
 AROUND = 9  # px there: of so many ink must be one that stays
-LEARNED, TURN = 3, 12  # degrees: rulings that lie less aslant were learned; how far they may
+TURN = 12  # degrees: so far aslant they are looked for
 CLEARLY = 3.0  # times more than usual differ rows or columns of a page whose rulings lie straight
 FAINT = 0.2  # of the ink: rulings are as dark, or darker
 SAME = 0.02  # a page that would change by less, as a share of its squared ink, is clean and stays as it is
@@ -91,43 +93,60 @@ def _turned(ink: np.ndarray, angle: int, filter=Image.Resampling.BICUBIC) -> np.
     return np.asarray(Image.fromarray(ink).rotate(angle, filter))
 
 
-def tilt(ink: np.ndarray) -> int | None:
-    """By how many degrees, counter-clockwise, a page uint8 ``[H, W]``, light on black, is to be turned until
-    its rulings lie along its sides; None if it seems to have none.
+def rulings(ink: np.ndarray) -> tuple[int, float] | None:
+    """How rulings lie on a page uint8 ``[H, W]``, light on black; None if it seems to have none.
+
+    Returns:
+        By how many degrees, counter-clockwise, it is to be turned until they lie along its sides; and how
+        many px they are apart.
     """
-    faint = levelled(shrink(ink, max(max(ink.shape) / 256, 1.0)))[1].clip(0, FAINT)  # ink counts no more
+    scale = max(max(ink.shape) / 256, 1.0)
+    faint = levelled(shrink(ink, scale))[1].clip(0, FAINT)  # ink counts no more
     faint = (faint * 255 / FAINT).astype(np.uint8)
-    differ = {}  # one row or column from the next: most where rulings lie straight
+
+    def rough(sums: np.ndarray) -> float:
+        return float(np.square(np.diff(sums)).sum())
+
+    profiles = []  # sums of rows, or of columns: where rulings lie straight they differ most from the next
     for angle in range(-TURN, TURN + 1):
         turned = _turned(faint, angle, Image.Resampling.BILINEAR)
-        differ[angle] = max(np.square(np.diff(turned.sum(axis, float))).sum() for axis in (0, 1))
-    best = max(differ, key=lambda angle: differ[angle])
-    return best if differ[best] > CLEARLY * np.median(list(differ.values())) else None
+        profiles.append(max((turned.sum(axis, float) for axis in (0, 1)), key=rough))
+    best = max(range(len(profiles)), key=lambda k: rough(profiles[k]))
+    if rough(profiles[best]) <= CLEARLY * np.median(list(map(rough, profiles))):
+        return None
+    lines, _ = find_peaks(profiles[best], prominence=0.35 * profiles[best].max())
+    return best - TURN, scale * float(np.median(np.diff(lines))) if len(lines) > 1 else float(max(ink.shape))
 
 
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
-    cleaned again. Rulings farther apart than the network learned, or aslant, it does not know: a page with
-    rulings it also sees smaller, or turned.
+    cleaned again, until it stays. Rulings farther apart than the network learned, or aslant, it does not
+    know: where such are, it also sees the page smaller, or turned.
     """
     once = _cleaned(network, ink)
     if once is ink:
         return ink
-    angle = tilt(ink)
-    if angle is not None and abs(angle) < LEARNED:
-        once = _also_smaller(network, ink, once)
-    elif angle is not None:
+    angle, apart = rulings(ink) or (0, 0.0)
+    if abs(angle) < ASLANT:
+        once = _also_smaller(network, ink, once, apart)
+    else:
         edge = int(max(ink.shape) * np.sin(np.deg2rad(abs(angle))) / 2) + 2
         turned = _turned(np.pad(ink, edge, "edge"), angle)
-        lines = _turned(_also_smaller(network, turned, _cleaned(network, turned)), -angle)
+        lines = _turned(_also_smaller(network, turned, _cleaned(network, turned), apart), -angle)
         once = np.minimum(once, lines[edge:-edge, edge:-edge])
-    # The ink of a faint page is full by now; else what is left of dirt on blank paper would be made as dark.
-    return _cleaned(network, once, 1.0)
+    for _ in range(AGAIN):
+        # Ink is full by now; else what is left of dirt on blank paper would be made as dark.
+        before, once = once, _cleaned(network, once, 1.0)
+        if once is before:
+            break
+    return once
 
 
-def _also_smaller(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np.ndarray:
-    """Of a large page that was cleaned ``once`` that which is ink in a smaller copy, too."""
-    if max(ink.shape) <= LARGE:
+def _also_smaller(network: CleanNetwork, ink: np.ndarray, once: np.ndarray, apart: float) -> np.ndarray:
+    """Of a page that was cleaned ``once`` that which is ink in a smaller copy, too, if its rulings are so far
+    apart that the copy shows them as the network learned them.
+    """
+    if apart <= FAR:
         return once
     lines = grey_dilation(_cleaned(network, shrink(ink, SMALLER)), (AROUND, AROUND))
     lines = Image.fromarray(lines).point(lambda v: 2.5 * v)

@@ -283,7 +283,8 @@ def drawn(
         return
 
     def report(windows: int, total: int) -> None:
-        bar.update(task, completed=done + windows / total, note=f"window {windows} of {total}")
+        note = f"window {windows} of {total}" if windows < total else "pens"  # of large pages seconds
+        bar.update(task, completed=done + windows / total, note=note)
 
     for path, to in files.items():
         made = worker(path, to, report)

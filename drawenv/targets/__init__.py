@@ -46,6 +46,7 @@ TARGETS: dict[str, Callable[[str, int], Targets]] = {
     "blocks-6": partial(load_scenes, kind=Blocks, fewest=6, most=6),
     "sketches": load_sketches,
     "sketches-dirty": partial(load_dirty, load=load_sketches, name="dirty"),
+    "sketches-photographed": partial(load_dirty, load=load_sketches, name="photographed"),
     **{f"omniglot-{dirt}": partial(load_dirty, load=load_omniglot, name=dirt) for dirt in MEASURED},
     "lines": load_lines,
     "openmoji": load_openmoji,
@@ -65,8 +66,9 @@ def load_targets(targets, size: int = 64, renderer: Renderer | None = None) -> T
             gray, noisy), ``"rectangles"`` and ``"frames"`` (filled and hollow ones), ``"prisms"`` (scenes
             of 1-3 boxes; ``"prisms-1"`` and ``"prisms-3"`` of so many; ``"blocks-6"`` of six that touch;
             ``"boxes"`` 1-6 that touch or not), ``"sketches"``, ``"openmoji"``, ``"lines"`` (sketches,
-            characters, digits and symbols on pages); ``"sketches-dirty"``, ``"omniglot-ruled"``, ``-holes``,
-            ``-faint`` and ``-shaded`` (targets the clean pictures, hints those with dirt on them);
+            characters, digits and symbols on pages); ``"sketches-dirty"``, ``-photographed``,
+            ``"omniglot-ruled"``, ``-holes``, ``-faint``, ``-shaded`` and ``-photographed`` (targets the clean
+            pictures, hints those with dirt on them);
             ``"mnist:test"`` names a split, ``train`` without one. Of a folder every tenth picture is
             ``val`` and the others ``train``; without a split it is all of them.
         size: side of the square pictures in pixels, for names and folders.

@@ -41,10 +41,10 @@ def _holes(paper, rng, strength):
     return paper
 
 
-def _ruled(paper, rng, strength):
-    """Parallel lines, two times in five crossing ones too, nearly along the sides."""
+def _ruled(paper, rng, strength, tilt=0.02, most=36):
+    """Parallel lines, two times in five crossing ones too, nearly along the sides, so far apart at most."""
     y, x = np.indices(paper.shape, np.float32)
-    turn, space = rng.normal(0, 0.02), rng.uniform(8, 36)
+    turn, space = rng.normal(0, tilt), rng.uniform(8, most)
     width, dark = rng.uniform(0.7, 2.0), strength * rng.uniform(0.5, 0.9)
     both = rng.random() < 0.4
     along = [x, y] if both else [[x, y][rng.random() < 0.7]]
@@ -121,18 +121,21 @@ def soiled(
     Args:
         ink: uint8 ``[H, W]``, light ink on black.
         rng: of the dirt.
-        strengths: of each kind, by its name in ``KINDS``.
+        strengths: of each kind, by its name in ``KINDS``, or "lined": rulings that may lie farther apart, and
+            aslant, as in photographs. No network here has learned that.
         other: what is on the other side of the paper, as large, if it shows through ("bled").
 
     Returns:
         uint8 ``[H, W]``, light on black too: paper that is not white becomes gray.
     """
-    kinds = KINDS if other is None else KINDS | {"bled": partial(_bled, other=1 - other / np.float32(255))}
+    kinds = KINDS | {"lined": partial(_ruled, tilt=0.06, most=96)}
+    if other is not None:
+        kinds["bled"] = partial(_bled, other=1 - other / np.float32(255))
     unknown = set(strengths) - set(kinds)
     if unknown:
         raise ValueError(f"no kind of dirt: {', '.join(unknown)}; there are {', '.join(kinds)}")
     paper = 1 - ink / np.float32(255)
-    order = ["faint", "holes", "bled", *list(KINDS)[2:]]
+    order = ["faint", "holes", "bled", "lined", *list(KINDS)[2:]]
     for name in order:
         if strengths.get(name):
             paper = kinds[name](paper, rng, strengths[name])
@@ -153,7 +156,7 @@ def any_dirt(rng: np.random.Generator) -> dict[str, float]:
 # Of pictures to measure with, of each name.
 MEASURED: dict[str, dict[str, float]] = {
     "ruled": {"ruled": 1.0}, "holes": {"holes": 1.0}, "faint": {"faint": 0.875},
-    "shaded": {"shaded": 0.8, "bled": 0.6},
+    "shaded": {"shaded": 0.8, "bled": 0.6}, "photographed": {"lined": 1.0, "shaded": 0.6, "noisy": 0.3},
 }  # fmt: skip
 
 
