@@ -70,6 +70,7 @@ results: setup
 	$(EVALUATE) lines --targets sketches-dirty:test --effort 2 --pens --out results/lines-dirty.json
 	$(EVALUATE) lines --targets sketches-photographed:test --effort 2 --pens --out results/lines-photographed.json
 	$(EVALUATE) lines --targets sketches-dirty:test --agent skeleton-of-clean --pens --out results/lines-dirty-skeleton-of-clean.json
+	$(EVALUATE) lines --targets sketches-photographed:test --agent skeleton-of-clean --pens --out results/lines-photographed-skeleton-of-clean.json
 	for dirt in ruled holes faint shaded; do \
 		$(EVALUATE) lines --targets omniglot-$$dirt:test --size 64 --spread 320 --effort 2 \
 			--out results/lines-$$dirt.json || exit 1; \

@@ -283,7 +283,8 @@ def drawn(
         return
 
     def report(windows: int, total: int) -> None:
-        note = f"window {windows} of {total}" if windows < total else "pens"  # of large pages seconds
+        # Then come the pens: those of large pages take seconds.
+        note = f"window {windows} of {total}" if windows < total else "pens"
         bar.update(task, completed=done + windows / total, note=note)
 
     for path, to in files.items():
