@@ -27,6 +27,7 @@ SIDE, BATCH = 128, 16
 SIDES = (SIDE, SIDE // 2, SIDE, 2 * SIDE)  # of one batch and the next
 THICK = 33  # px: what is thinner is a line, what is not is paper
 TILE, MARGIN = 1024, 96  # px: of larger pages parts of half that side are cleaned, and see so much around
+LARGER = 5 / 4  # times the copy is in which a dirty page without rulings is cleaned, too
 AGAIN = 2  # times a dirty page is cleaned again at most, until it stays as it is
 # Of pages with rulings.
 FAR, ASLANT = 36, 3  # px, degrees: from so far apart and aslant on they were not learned
@@ -120,13 +121,15 @@ def rulings(ink: np.ndarray) -> tuple[int, float] | None:
 
 def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     """The lines of a page uint8 ``[H, W]``, light on black, without the dirt: likewise. What was dirty is
-    cleaned again, until it stays. Rulings farther apart than the network learned, or aslant, it does not
-    know: where such are, it also sees the page smaller, or turned.
+    cleaned again, until it stays. A page without rulings is also seen larger. Rulings farther apart than the
+    network learned, or aslant, it does not know: where such are, it also sees the page smaller, or turned.
     """
     once = _cleaned(network, ink)
     if once is ink:
         return ink
     angle, apart = rulings(ink) or (0, 0.0)
+    if not apart:
+        once = _mean(once, _seen_larger(network, ink))
     if abs(angle) < ASLANT:
         once = _also_smaller(network, ink, once, apart)
     else:
@@ -140,6 +143,19 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
         if once is before:
             break
     return once
+
+
+def _mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of two pages uint8 ``[H, W]``: likewise."""
+    return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), 0.5))
+
+
+def _seen_larger(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
+    """A page as it is cleaned in a larger copy that lies upside down: what is doubtful may look otherwise."""
+    sides = [round(side * LARGER) for side in ink.shape[::-1]]
+    copy = Image.fromarray(ink[::-1, ::-1]).resize(sides, Image.Resampling.BICUBIC)
+    lines = Image.fromarray(_cleaned(network, np.asarray(copy)))
+    return np.asarray(lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC))[::-1, ::-1]
 
 
 def _also_smaller(network: CleanNetwork, ink: np.ndarray, once: np.ndarray, apart: float) -> np.ndarray:

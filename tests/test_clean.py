@@ -136,6 +136,7 @@ def test_a_dirty_page_is_cleaned_again_and_with_rulings_seen_smaller_or_turned(m
         return ink * (np.arange(ink.shape[1]) < ink.shape[1] / 2) if ink.shape[0] == 240 else ink // 2
 
     monkeypatch.setattr("agents.clean._cleaned", cleaned)
+    monkeypatch.setattr("agents.clean._seen_larger", lambda network, ink: ink // 2)
     np.testing.assert_array_equal(clean(None, ring(400)), ring(400) // 4)
     small = ruled(ring(200), 0, 20)
     np.testing.assert_array_equal(clean(None, small), small // 4)
@@ -149,6 +150,23 @@ def test_a_dirty_page_is_cleaned_again_and_with_rulings_seen_smaller_or_turned(m
     assert [level for _, level in seen[7:]] == [None, None, 1.0] and seen[8][0] > 220
     monkeypatch.setattr("agents.clean._cleaned", lambda network, ink: ink)
     assert clean(None, large) is large
+
+
+def test_a_dirty_page_is_also_seen_larger_and_upside_down(monkeypatch):
+    """Here nothing is left of the page as it is, and of its copy the upper half: the page's lower."""
+    seen = []
+
+    def cleaned(network, ink, level=None):
+        seen.append(ink.shape)
+        if level:
+            return ink
+        return ink * (np.arange(375)[:, None] < 188) if len(seen) == 2 else 0 * ink
+
+    monkeypatch.setattr("agents.clean._cleaned", cleaned)
+    ink = ring(300)[:, 40:]
+    left = clean(None, ink)
+    assert seen == [(300, 260), (375, 325), (300, 260)] and not left[:149].any()
+    assert np.abs(left[151:] - ink[151:] / 2).mean() < 0.1 * ink[151:].mean()
 
 
 @pytest.mark.parametrize("space", [12, 55])
