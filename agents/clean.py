@@ -129,7 +129,7 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
         return ink
     angle, apart = rulings(ink) or (0, 0.0)
     if not apart:
-        once = _mean(once, _seen_larger(network, ink))
+        once = _also_larger(network, ink, once)
     if abs(angle) < ASLANT:
         once = _also_smaller(network, ink, once, apart)
     else:
@@ -145,17 +145,15 @@ def clean(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
     return once
 
 
-def _mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of two pages uint8 ``[H, W]``: likewise."""
-    return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), 0.5))
-
-
-def _seen_larger(network: CleanNetwork, ink: np.ndarray) -> np.ndarray:
-    """A page as it is cleaned in a larger copy that lies upside down: what is doubtful may look otherwise."""
+def _also_larger(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np.ndarray:
+    """The mean of a page that was cleaned ``once`` and of a larger copy, cleaned upside down: what is
+    doubtful may look otherwise there.
+    """
     sides = [round(side * LARGER) for side in ink.shape[::-1]]
     copy = Image.fromarray(ink[::-1, ::-1]).resize(sides, Image.Resampling.BICUBIC)
-    lines = Image.fromarray(_cleaned(network, np.asarray(copy)))
-    return np.asarray(lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC))[::-1, ::-1]
+    lines = Image.fromarray(_cleaned(network, np.asarray(copy))).rotate(180)
+    lines = lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC)
+    return np.asarray(Image.blend(Image.fromarray(once), lines, 0.5))
 
 
 def _also_smaller(network: CleanNetwork, ink: np.ndarray, once: np.ndarray, apart: float) -> np.ndarray:

@@ -136,7 +136,7 @@ def test_a_dirty_page_is_cleaned_again_and_with_rulings_seen_smaller_or_turned(m
         return ink * (np.arange(ink.shape[1]) < ink.shape[1] / 2) if ink.shape[0] == 240 else ink // 2
 
     monkeypatch.setattr("agents.clean._cleaned", cleaned)
-    monkeypatch.setattr("agents.clean._seen_larger", lambda network, ink: ink // 2)
+    monkeypatch.setattr("agents.clean._also_larger", lambda network, ink, once: once)
     np.testing.assert_array_equal(clean(None, ring(400)), ring(400) // 4)
     small = ruled(ring(200), 0, 20)
     np.testing.assert_array_equal(clean(None, small), small // 4)
