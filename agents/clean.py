@@ -149,9 +149,7 @@ def _also_larger(network: CleanNetwork, ink: np.ndarray, once: np.ndarray) -> np
     """The mean of a page that was cleaned ``once`` and of a larger copy, cleaned upside down: what is
     doubtful may look otherwise there.
     """
-    sides = [round(side * LARGER) for side in ink.shape[::-1]]
-    copy = Image.fromarray(ink[::-1, ::-1]).resize(sides, Image.Resampling.BICUBIC)
-    lines = Image.fromarray(_cleaned(network, np.asarray(copy))).rotate(180)
+    lines = Image.fromarray(_cleaned(network, shrink(ink[::-1, ::-1], 1 / LARGER))).rotate(180)
     lines = lines.resize(ink.shape[::-1], Image.Resampling.BICUBIC)
     return np.asarray(Image.blend(Image.fromarray(once), lines, 0.5))
 
